@@ -1,0 +1,127 @@
+//! What the ledger holds for a call, and the record the call leaves behind.
+
+use crate::{
+    ids::{CallId, KeyId},
+    key::VirtualKey,
+    money::Usd,
+    time::Timestamp,
+    tokens::Usage,
+};
+
+/// What an admission asks the ledger for.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    pub call: &'a CallId,
+    pub key: &'a VirtualKey,
+    /// The worst this call could cost over every route it may take: W.
+    pub worst_case: Usd,
+    /// Charged if the call is dispatched and never heard of again (its input).
+    pub ambiguous: Usd,
+    pub now: Timestamp,
+    /// When the hold may be taken back: the call's deadline and a minute [M6].
+    pub lease_until: Timestamp,
+}
+
+/// Money held for one call. It must be settled or released; dropping it leaves it to its lease.
+#[must_use = "a reservation is settled or released, never dropped"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub call: CallId,
+    pub key: KeyId,
+    /// The lane item that carries the hold.
+    pub lane: String,
+    /// The resolved budget window the call settles into, whenever it ends [M16].
+    pub window: String,
+    pub worst_case: Usd,
+    pub ambiguous: Usd,
+    pub lease_until: Timestamp,
+    /// What the key has left in this window after this hold; `None` without a budget.
+    pub remaining: Option<Usd>,
+}
+
+/// How a call ended, in the ledger's eyes. Exactly one of them wins [M5].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The lease passed with nobody heard from; the ambiguous charge was taken.
+    Expired,
+    /// Nothing was spent.
+    Released,
+    /// The true cost is known, or estimated and marked so.
+    Settled,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Expired => "expired",
+            State::Released => "released",
+            State::Settled => "settled",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<State> {
+        [State::Expired, State::Released, State::Settled].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Where the token counts of a record come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageSource {
+    /// Counted by the gateway: the provider did not say, or not believably [M10, M13].
+    Estimated,
+    /// No tokens were used.
+    None,
+    /// Said by the provider.
+    Reported,
+}
+
+impl UsageSource {
+    pub fn name(self) -> &'static str {
+        match self {
+            UsageSource::Estimated => "estimated",
+            UsageSource::None => "none",
+            UsageSource::Reported => "reported",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<UsageSource> {
+        [UsageSource::Estimated, UsageSource::None, UsageSource::Reported].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// The record of one call: usage record, audit outcome and outbox entry in one, put once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRecord {
+    pub call: CallId,
+    pub state: State,
+    pub cost: Usd,
+    /// Which dialect the caller spoke, by wire name: `openai.chat`.
+    pub wire: String,
+    /// The model the caller named.
+    pub alias: String,
+    pub provider: String,
+    /// The provider's name of the model.
+    pub model: String,
+    pub region: Option<String>,
+    pub usage: Usage,
+    pub usage_source: UsageSource,
+    /// The model had no price: the cost is not known, and is not claimed to be zero.
+    pub unpriced: bool,
+    /// The status the caller saw (499 if it went away).
+    pub status: u16,
+    /// `error.code`, if it failed.
+    pub error: Option<String>,
+    pub streamed: bool,
+    pub attempts: u32,
+    pub started_at: Timestamp,
+    pub ended_at: Timestamp,
+    /// From the start to the first byte for the caller.
+    pub first_byte_ms: Option<u64>,
+    pub team_id: Option<String>,
+    pub user_id: Option<String>,
+    pub organization_id: Option<String>,
+    /// The key's and the request's tags.
+    pub tags: Vec<(String, String)>,
+    /// What the client called it: `x-request-id`, never used as a key of ours.
+    pub client_request_id: Option<String>,
+}

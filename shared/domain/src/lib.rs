@@ -1,0 +1,38 @@
+//! The words of Portunus: values every other crate speaks in.
+//!
+//! No I/O, no runtime, no HTTP. What a type means is written on the type; how it looks on
+//! a wire is `dialects`' affair, how it is stored is `stores`'.
+
+/// Reservations and the record of a call.
+pub mod call;
+/// The canonical chat request and response.
+pub mod chat;
+/// One error, rendered per dialect elsewhere.
+pub mod error;
+/// The canonical events of a streamed answer, and their grammar.
+pub mod event;
+/// Names of keys, calls, providers and models.
+pub mod ids;
+/// JSON kept as it was written.
+pub mod json;
+/// Virtual keys and their policy.
+pub mod key;
+/// Exact money: the only file that multiplies it.
+pub mod money;
+/// Values that cannot be printed.
+pub mod secret;
+/// Clocks, instants and budget windows.
+pub mod time;
+/// Token counts, and what each of them includes.
+pub mod tokens;
+/// Dialects, operations and wires: names only.
+pub mod wire;
+
+pub use error::{Error, Kind, Origin, Retry};
+pub use ids::{Alias, CallId, KeyId, ModelName, ProviderName};
+pub use json::Json;
+pub use money::Usd;
+pub use secret::Secret;
+pub use time::Timestamp;
+pub use tokens::Usage;
+pub use wire::{Dialect, Operation, Wire};

@@ -1,0 +1,169 @@
+//! Exact money. Every multiplication of money in the project is in this file.
+//!
+//! A price of $0.075 per million tokens is 75,000 picodollars a token: whole numbers all the way,
+//! so tokens × price never rounds. Floats never touch money.
+
+use std::{fmt, iter::Sum, str::FromStr};
+
+/// Picodollars in a dollar.
+const PICO: i128 = 1_000_000_000_000;
+
+/// US dollars in whole picodollars (10⁻¹² dollars). May be negative only as a difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Usd(i128);
+
+impl Usd {
+    pub const ZERO: Usd = Usd(0);
+
+    /// The largest limit, price or budget an admin may set: 10⁹ dollars [M14].
+    pub const MAX_SETTING: Usd = Usd(1_000_000_000 * PICO);
+
+    pub const fn from_pico(pico: i128) -> Self {
+        Self(pico)
+    }
+
+    /// Whole picodollars, as the ledger stores them.
+    pub const fn pico(self) -> i128 {
+        self.0
+    }
+
+    /// The price of one token, from a price per million tokens. Rounded up to a picodollar.
+    pub fn per_token(per_million: Usd) -> Usd {
+        Usd(per_million.0.div_euclid(1_000_000) + i128::from(per_million.0.rem_euclid(1_000_000) != 0))
+    }
+
+    /// `count` units at this price; `None` past 10²⁶ dollars.
+    pub fn times(self, count: u64) -> Option<Usd> {
+        self.0.checked_mul(i128::from(count)).map(Usd)
+    }
+
+    /// `count` units at this price, the largest amount there is if that overflows.
+    pub fn saturating_times(self, count: u64) -> Usd {
+        self.times(count).unwrap_or(Usd(i128::MAX))
+    }
+
+    /// This price raised by `percent` per cent, rounded up (regional uplift, tax on a tier).
+    pub fn plus_percent(self, percent: u32) -> Usd {
+        let raised = self.0.saturating_mul(100 + i128::from(percent));
+        Usd(raised.div_euclid(100) + i128::from(raised.rem_euclid(100) != 0))
+    }
+
+    /// `percent` per cent of this amount, rounded down (alert thresholds).
+    pub fn percent(self, percent: u32) -> Usd {
+        Usd(self.0.saturating_mul(i128::from(percent)).div_euclid(100))
+    }
+
+    pub fn checked_add(self, other: Usd) -> Option<Usd> {
+        self.0.checked_add(other.0).map(Usd)
+    }
+
+    pub fn saturating_add(self, other: Usd) -> Usd {
+        Usd(self.0.saturating_add(other.0))
+    }
+
+    pub fn saturating_sub(self, other: Usd) -> Usd {
+        Usd(self.0.saturating_sub(other.0))
+    }
+
+    /// An amount an admin typed: decimal text, at most twelve decimals, 0 to 10⁹ dollars [M14].
+    pub fn setting(text: &str) -> Result<Usd, NotMoney> {
+        let amount: Usd = text.parse()?;
+        if amount < Usd::ZERO {
+            return Err(NotMoney::Negative);
+        }
+        if amount > Usd::MAX_SETTING {
+            return Err(NotMoney::TooLarge);
+        }
+        Ok(amount)
+    }
+}
+
+/// Why a text is not an amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotMoney {
+    #[error("an amount must not be negative")]
+    Negative,
+    #[error("an amount must not exceed 1000000000 dollars")]
+    TooLarge,
+    #[error("an amount has at most 12 decimals")]
+    TooFine,
+    #[error("an amount is a decimal number of dollars such as 12.50")]
+    NotDecimal,
+}
+
+/// Decimal dollars: `0.0000015`, `12.50`, `-3`. No exponent, no sign but a leading minus.
+impl FromStr for Usd {
+    type Err = NotMoney;
+
+    fn from_str(text: &str) -> Result<Self, NotMoney> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        if whole.is_empty() || fraction.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+            return Err(NotMoney::NotDecimal);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.len() > 12 {
+            return Err(NotMoney::TooFine);
+        }
+        let whole: i128 = whole.parse().map_err(|_| NotMoney::TooLarge)?;
+        let fraction: i128 = format!("{fraction:0<12}").parse().map_err(|_| NotMoney::NotDecimal)?;
+        let pico = whole.checked_mul(PICO).and_then(|w| w.checked_add(fraction)).ok_or(NotMoney::TooLarge)?;
+        Ok(Usd(if negative { -pico } else { pico }))
+    }
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Decimal dollars without trailing zeros: `0.0000015`, `12.5`, `0`.
+impl fmt::Display for Usd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let pico = self.0.unsigned_abs();
+        let (whole, fraction) = (pico / PICO.unsigned_abs(), pico % PICO.unsigned_abs());
+        if fraction == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let fraction = format!("{fraction:012}");
+        write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+impl Sum for Usd {
+    fn sum<I: Iterator<Item = Usd>>(amounts: I) -> Usd {
+        amounts.fold(Usd::ZERO, Usd::saturating_add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_text_survives_both_ways() {
+        for text in ["0", "1", "0.59", "12.5", "0.000000000001", "-3.25", "1000000000"] {
+            assert_eq!(text.parse::<Usd>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn m14_settings_refuse_what_is_not_an_amount() {
+        assert_eq!(Usd::setting("-1"), Err(NotMoney::Negative));
+        assert_eq!(Usd::setting("1000000000.01"), Err(NotMoney::TooLarge));
+        assert_eq!(Usd::setting("0.0000000000001"), Err(NotMoney::TooFine));
+        for text in ["NaN", "inf", "1e3", "", ".5", "5.", "+1", "1_000", " 1"] {
+            assert_eq!(Usd::setting(text), Err(NotMoney::NotDecimal), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_price_is_whole_picodollars() {
+        let price = Usd::per_token("0.075".parse().unwrap());
+        assert_eq!(price.pico(), 75_000);
+        assert_eq!(price.times(49).unwrap().to_string(), "0.000003675");
+    }
+}

@@ -1,0 +1,190 @@
+//! Clocks and instants. Time is passed in, so tests move it by hand.
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs * 1000)
+    }
+
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
+    pub const fn secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    pub const fn plus_secs(self, secs: u64) -> Self {
+        Self(self.0.saturating_add(secs.saturating_mul(1000)))
+    }
+
+    pub const fn plus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this, zero if it is not earlier.
+    pub const fn millis_since(self, earlier: Timestamp) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// `(year, month, day)` in UTC, by the proleptic Gregorian calendar.
+    pub fn utc_date(self) -> (i64, u32, u32) {
+        // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+        let days = (self.secs() / 86_400) as i64 + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    }
+
+    /// Midnight UTC of that date, if it lies at or after 1970.
+    pub fn from_utc_date(year: i64, month: u32, day: u32) -> Option<Timestamp> {
+        // Howard Hinnant, days_from_civil.
+        let year = if month <= 2 { year - 1 } else { year };
+        let era = year.div_euclid(400);
+        let year_of_era = year.rem_euclid(400);
+        let shifted_month = i64::from(if month > 2 { month - 3 } else { month + 9 });
+        let day_of_year = (153 * shifted_month + 2) / 5 + i64::from(day) - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era * 146_097 + day_of_era - 719_468;
+        u64::try_from(days).ok().map(|days| Self::from_secs(days * 86_400))
+    }
+
+    /// `2026-11-21T03:04:05.678Z`
+    pub fn rfc3339(self) -> String {
+        let (year, month, day) = self.utc_date();
+        let second = self.secs() % 86_400;
+        format!(
+            "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60,
+            self.0 % 1000
+        )
+    }
+
+    /// Reads `2026-11-21T03:04:05Z`, with or without a fraction of a second; UTC only.
+    pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+        let text = text.strip_suffix('Z')?;
+        let (date, time) = text.split_once('T')?;
+        let mut date = date.split('-').map(|part| part.parse::<u32>().ok());
+        let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+        if date.next().is_some() || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        let mut time = time.split(':').map(|part| part.parse::<u64>().ok());
+        let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+        if time.next().is_some() || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let millis: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+        let midnight = Self::from_utc_date(i64::from(year), month, day)?;
+        (midnight.utc_date() == (i64::from(year), month, day))
+            .then(|| midnight.plus_secs(hour * 3600 + minute * 60 + second).plus_millis(millis))
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's own clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+/// A clock that tests move by hand.
+#[derive(Debug, Default)]
+pub struct HandClock(std::sync::atomic::AtomicU64);
+
+impl HandClock {
+    pub fn at(now: Timestamp) -> Self {
+        Self(now.0.into())
+    }
+
+    pub fn advance_millis(&self, millis: u64) {
+        self.0.fetch_add(millis, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+/// How often a budget starts afresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    Daily,
+    Weekly,
+    Monthly,
+    Total,
+}
+
+impl Period {
+    /// The window `at` lies in, in UTC: part of the counter's key, so no reset job exists [M16].
+    /// `2026-11-21`; `w2026-11-16` (a week, by its Monday); `2026-11`; `total`.
+    pub fn window(self, at: Timestamp) -> String {
+        let (year, month, day) = at.utc_date();
+        match self {
+            Period::Daily => format!("{year:04}-{month:02}-{day:02}"),
+            Period::Weekly => {
+                // 1970-01-01 was a Thursday: three days after a Monday.
+                let days = at.secs() / 86_400;
+                let monday = days.saturating_sub((days + 3) % 7);
+                let (year, month, day) = Timestamp::from_secs(monday * 86_400).utc_date();
+                format!("w{year:04}-{month:02}-{day:02}")
+            }
+            Period::Monthly => format!("{year:04}-{month:02}"),
+            Period::Total => "total".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_survives_both_ways() {
+        for text in ["1970-01-01T00:00:00.000Z", "2024-02-29T23:59:59.999Z", "2026-11-21T03:04:05.678Z"] {
+            assert_eq!(Timestamp::parse_rfc3339(text).unwrap().rfc3339(), text);
+        }
+        for text in ["2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01", "2026-01-01T24:00:00Z"] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn m16_windows_at_month_ends_and_leap_days() {
+        let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+        assert_eq!(Period::Daily.window(at("2024-02-29T23:59:59Z")), "2024-02-29");
+        assert_eq!(Period::Monthly.window(at("2024-02-29T23:59:59Z")), "2024-02");
+        assert_eq!(Period::Monthly.window(at("2024-03-01T00:00:00Z")), "2024-03");
+        assert_eq!(Period::Weekly.window(at("2026-11-21T00:00:00Z")), "w2026-11-16");
+        assert_eq!(Period::Weekly.window(at("2026-11-16T00:00:00Z")), "w2026-11-16");
+        assert_eq!(Period::Total.window(at("2026-11-16T00:00:00Z")), "total");
+    }
+}
