@@ -1,0 +1,4 @@
+//! The anthropic dialect.
+
+pub mod error;
+pub mod messages;

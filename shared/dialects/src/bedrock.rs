@@ -1,0 +1,4 @@
+//! The bedrock dialect.
+
+pub mod converse;
+pub mod error;

@@ -1,0 +1,4 @@
+//! The openai dialect.
+
+pub mod chat;
+pub mod error;
