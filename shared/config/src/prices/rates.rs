@@ -16,6 +16,10 @@ pub struct Rates {
     pub reasoning_output: Option<Usd>,
     /// Dearer prices for long prompts, by rising threshold.
     pub long_context: Vec<LongContext>,
+    /// Other prices at other service tiers, by rising threshold.
+    pub service_tiers: Vec<ServiceTier>,
+    /// How much dearer a regional endpoint is.
+    pub regional_uplift_percent: u32,
     /// Billed once a call, whatever its length.
     pub per_request: Option<Usd>,
     /// The most prompt tokens the model takes.
@@ -35,28 +39,70 @@ impl Rates {
         Rates { free: true, ..Rates::default() }
     }
 
-    /// The prices of every token class for a prompt of so many tokens (all input classes together).
-    /// A class without a price of its own gets one that is never below what it may be billed at:
-    /// cache reads and writes as input, hour-long writes at twice the input, reasoning as output.
+    /// The prices of every token class for a prompt of so many tokens (all input classes together),
+    /// served at the standard tier. A class without a price of its own gets one that is not below what
+    /// it may be billed at: cache reads and writes as input, hour-long writes at twice the input,
+    /// reasoning as output.
     pub fn for_prompt(&self, prompt_tokens: u64) -> TokenRates {
-        let tier = self.long_context.iter().rev().find(|tier| prompt_tokens > tier.above_tokens);
-        let base = TokenRates {
+        let reached = self.long_context.iter().rfind(|long| prompt_tokens > long.above_tokens);
+        reached.map_or(self.base(), |long| long.over(self.base()))
+    }
+
+    /// The same, served at another tier. A tier without a price of its own costs what the standard one
+    /// does; one that does not say what long prompts cost, the dearer of both.
+    pub fn for_call(&self, prompt_tokens: u64, tier: Tier) -> TokenRates {
+        let standard = self.for_prompt(prompt_tokens);
+        let reached = |own: &&ServiceTier| {
+            own.tier == tier && (own.prices.above_tokens == 0 || prompt_tokens > own.prices.above_tokens)
+        };
+        let Some(own) = self.service_tiers.iter().rfind(reached) else { return standard };
+        let priced = own.prices.over(self.base());
+        let long = standard != self.base();
+        if long && own.prices.above_tokens == 0 { priced.max(standard) } else { priced }
+    }
+
+    /// The dearest prices a prompt of at most so many tokens may be billed at, at the standard tier or
+    /// `tier`: for a worst case [M3].
+    pub fn dearest(&self, prompt_tokens: u64, tier: Tier) -> TokenRates {
+        let tiers = [Tier::Standard, tier];
+        let prices = tiers.iter().flat_map(|tier| [self.for_call(0, *tier), self.for_call(prompt_tokens, *tier)]);
+        prices.fold(TokenRates::default(), TokenRates::max)
+    }
+
+    /// These prices at a regional endpoint.
+    pub(super) fn with_regional_uplift(mut self) -> Rates {
+        let percent = self.regional_uplift_percent;
+        let raise = |price: &mut Usd| *price = price.plus_percent(percent);
+        raise(&mut self.input);
+        raise(&mut self.output);
+        let own = [&mut self.cache_read, &mut self.cache_write, &mut self.cache_write_1h, &mut self.reasoning_output];
+        own.into_iter().flatten().for_each(raise);
+        self.long_context.iter_mut().flat_map(LongContext::prices_mut).for_each(raise);
+        self.service_tiers.iter_mut().flat_map(|tier| tier.prices.prices_mut()).for_each(raise);
+        self
+    }
+
+    /// These prices, with what is known of the model besides prices.
+    pub(super) fn with_facts_of(mut self, listed: Option<&Rates>) -> Rates {
+        if let Some(listed) = listed {
+            self.context_window = listed.context_window;
+            self.max_output = listed.max_output;
+            self.prompt_cache_min_tokens = listed.prompt_cache_min_tokens;
+            self.supports = listed.supports;
+        }
+        self
+    }
+
+    /// The prices of a short prompt at the standard tier.
+    fn base(&self) -> TokenRates {
+        TokenRates {
             input: self.input,
             output: self.output,
             cache_read: self.cache_read.unwrap_or(self.input),
             cache_write: self.cache_write.unwrap_or(self.input),
             cache_write_1h: self.cache_write_1h.or(self.doubled_input()).unwrap_or(self.input),
             reasoning_output: self.reasoning_output.unwrap_or(self.output),
-        };
-        tier.map_or(base, |tier| tier.over(base))
-    }
-
-    /// The dearest prices a prompt of any length may be billed at: for a worst case.
-    pub fn dearest(&self) -> TokenRates {
-        self.long_context
-            .iter()
-            .map(|tier| self.for_prompt(tier.above_tokens.saturating_add(1)))
-            .fold(self.for_prompt(0), TokenRates::max)
+        }
     }
 
     /// Only models that price short cache writes have long ones.
@@ -78,16 +124,61 @@ pub struct LongContext {
 }
 
 impl LongContext {
+    /// A class this tier does not price keeps its price, or follows its own default where that is dearer.
     fn over(&self, base: TokenRates) -> TokenRates {
+        let input = self.input.unwrap_or(base.input);
+        let output = self.output.unwrap_or(base.output);
         TokenRates {
-            input: self.input.unwrap_or(base.input),
-            output: self.output.unwrap_or(base.output),
+            input,
+            output,
             cache_read: self.cache_read.unwrap_or(base.cache_read),
-            cache_write: self.cache_write.unwrap_or(base.cache_write),
-            cache_write_1h: self.cache_write_1h.unwrap_or(base.cache_write_1h),
-            reasoning_output: self.reasoning_output.unwrap_or(base.reasoning_output),
+            cache_write: self.cache_write.unwrap_or(base.cache_write.max(input)),
+            cache_write_1h: self.cache_write_1h.unwrap_or(base.cache_write_1h.max(input)),
+            reasoning_output: self.reasoning_output.unwrap_or(base.reasoning_output.max(output)),
         }
     }
+
+    fn prices_mut(&mut self) -> impl Iterator<Item = &mut Usd> {
+        [
+            &mut self.input,
+            &mut self.output,
+            &mut self.cache_read,
+            &mut self.cache_write,
+            &mut self.cache_write_1h,
+            &mut self.reasoning_output,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// How fast, and at what price, a provider serves a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// Cheaper and slower.
+    Flex,
+    /// Dearer and faster.
+    Priority,
+    #[default]
+    Standard,
+}
+
+impl Tier {
+    /// The tier a request or an answer names; words without a price of their own are the standard one.
+    pub fn named(name: &str) -> Tier {
+        match name {
+            "flex" => Tier::Flex,
+            "priority" => Tier::Priority,
+            _ => Tier::Standard,
+        }
+    }
+}
+
+/// The prices of a service tier for prompts above a size (0: any).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceTier {
+    pub tier: Tier,
+    pub prices: LongContext,
 }
 
 /// A price for every class of tokens, in dollars per token.

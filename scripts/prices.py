@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Turns a table of model prices into the catalogue's.
+
+    python3 scripts/prices.py TABLE.json
+
+reads TABLE.json and writes, beside the catalogue's provider files,
+
+    shared/config/catalog/prices.tsv   one model a line, sorted by byte order, searched without being parsed
+    shared/config/catalog/NOTICE.md    where the facts come from
+
+TABLE.json is an object with `meta` (`about`: source and licence) and `models`, a list of rows:
+
+    provider, model             who serves it, and under which name
+    mode                        chat, completion, responses, embedding, moderation; other modes are left out
+    usd_per_million_tokens      input, output, cache_read, cache_write, cache_write_1h, reasoning_output,
+                                each also as *_above_<N>k, *_priority and *_flex
+    other_prices_usd            prices per single token of further tiers, and per request
+    context_window, max_output, supports[], facts{prompt_cache_min_tokens, *_uplift_multiplier*}
+
+A line of prices.tsv is `kind/model`, a tab, and space-separated facts. Prices are whole picodollars
+(10^-12 dollars) for one token; what does not come out whole is rounded up and counted in the report.
+
+    i o r w h t      input, output, cache read, cache write (5 minutes), cache write (1 hour), reasoning
+    q                once per request
+    c m p            context window, most output tokens, shortest cacheable prefix (tokens)
+    u                uplift of regional endpoints, in per cent
+    s                what it supports: f functions, d documents, k prompt caching, t reasoning, j schemas, v vision
+    @N,i6,o7         the same prices once the prompt exceeds N tokens; @priority,… and @flex,… by served tier,
+                     @priority:N,… both
+    free             known to cost nothing
+"""
+
+import json
+import pathlib
+import re
+import sys
+from decimal import ROUND_CEILING, Decimal
+
+CATALOG = pathlib.Path(__file__).resolve().parent.parent / "shared" / "config" / "catalog"
+MODES = {"chat", "completion", "responses", "embedding", "moderation"}
+LETTERS = {"input": "i", "output": "o", "cache_read": "r", "cache_write": "w", "cache_write_1h": "h", "reasoning_output": "t"}
+SUPPORTS = {"function_calling": "f", "pdf_input": "d", "prompt_caching": "k", "reasoning": "t", "response_schema": "j", "vision": "v"}
+
+# The table's provider names, where the catalogue's differ.
+KINDS = {
+    "azure": "azure_openai",
+    "azure_text": "azure_openai",
+    "bedrock_converse": "bedrock",
+    "cohere_chat": "cohere",
+    "fireworks_ai": "fireworks",
+    "fireworks_ai-embedding-models": "fireworks",
+    "text-completion-openai": "openai",
+    "together_ai": "together",
+}
+
+# Prices per token that the table keeps under their source's names.
+OTHER = re.compile(
+    r"^(?P<what>input_cost_per_token|output_cost_per_token|cache_read_input_token_cost|cache_creation_input_token_cost)"
+    r"(?P<hour>_above_1hr)?(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<tier>priority|flex))?$"
+)
+OTHER_WHAT = {
+    "input_cost_per_token": "input",
+    "output_cost_per_token": "output",
+    "cache_read_input_token_cost": "cache_read",
+    "cache_creation_input_token_cost": "cache_write",
+}
+NAMED = re.compile(
+    r"^(?P<what>input|output|cache_read|cache_write_1h|cache_write|reasoning_output)"
+    r"(?:_above_(?P<above>\d+)k)?(?:_(?P<tier>priority|flex))?$"
+)
+
+
+class Rounding:
+    """Counts the prices that are not whole picodollars."""
+
+    def __init__(self):
+        self.up = 0
+
+    def pico(self, usd_per_token):
+        exact = usd_per_token * 10**12
+        whole = exact.to_integral_value(rounding=ROUND_CEILING)
+        self.up += whole != exact
+        return int(whole)
+
+
+def kind_of(provider):
+    if provider.startswith("vertex_ai"):
+        return "vertex_ai"
+    return KINDS.get(provider, provider)
+
+
+def tier_name(above, tier):
+    """`` for the plain price, `200000`, `priority`, `priority:272000`."""
+    tokens = str(int(above) * 1000) if above else ""
+    return ":".join(part for part in (tier, tokens) if part)
+
+
+def token_prices(row, rounding):
+    """{tier: {letter: picodollars}}"""
+    tiers = {}
+    for name, price in row["usd_per_million_tokens"].items():
+        if found := NAMED.match(name):
+            tier = tiers.setdefault(tier_name(found["above"], found["tier"]), {})
+            tier[LETTERS[found["what"]]] = rounding.pico(Decimal(price) / 1_000_000)
+    for name, price in (row.get("other_prices_usd") or {}).items():
+        if found := OTHER.match(name):
+            what = OTHER_WHAT[found["what"]] + ("_1h" if found["hour"] else "")
+            tier = tiers.setdefault(tier_name(found["above"], found["tier"]), {})
+            tier.setdefault(LETTERS[what], rounding.pico(Decimal(price)))
+    return tiers
+
+
+def uplift_percent(facts):
+    found = [Decimal(value) for name, value in facts.items() if "uplift_multiplier" in name]
+    return int(((max(found) - 1) * 100).to_integral_value(rounding=ROUND_CEILING)) if found else 0
+
+
+def facts_of(row, rounding):
+    """The facts of a row as {name: value}, or nothing if its price is not known."""
+    tiers = token_prices(row, rounding)
+    plain = tiers.pop("", {})
+    bare_output = row["mode"] in ("embedding", "moderation")
+    if "i" not in plain or ("o" not in plain and not bare_output):
+        return None
+    plain.setdefault("o", 0)
+    request = (row.get("other_prices_usd") or {}).get("input_cost_per_request")
+    if plain["i"] == 0 and plain["o"] == 0:
+        # A table's zero mostly means "not known"; only what is free by the provider's own word stays.
+        return {"free": ""} if row["mode"] == "moderation" else None
+    facts = dict(plain)
+    if request:
+        facts["q"] = rounding.pico(Decimal(request))
+    known = row.get("facts") or {}
+    numbers = {
+        "c": row.get("context_window"),
+        "m": row.get("max_output"),
+        "p": known.get("prompt_cache_min_tokens"),
+        "u": uplift_percent(known),
+    }
+    facts.update({name: int(value) for name, value in numbers.items() if value})
+    supports = "".join(sorted(SUPPORTS[s] for s in row["supports"] if s in SUPPORTS))
+    if supports:
+        facts["s"] = supports
+    for tier, prices in sorted(tiers.items()):
+        if not tier.isdigit() or "i" in prices or "o" in prices:
+            facts["@" + tier] = "".join(f",{letter}{price}" for letter, price in prices.items())
+    return facts
+
+
+def dearer(left, right):
+    """One row of two for the same model: each price the dearer."""
+    merged = dict(right)
+    for name, value in left.items():
+        both_numbers = isinstance(value, int) and isinstance(right.get(name), int)
+        merged[name] = max(value, right[name]) if both_numbers else value
+    return merged
+
+
+def main(path):
+    table = json.loads(pathlib.Path(path).read_text(), parse_float=Decimal)
+    rounding = Rounding()
+    lines, left_out, merged = {}, 0, 0
+    # Converse rows first: they are the ones kept up to date.
+    for row in sorted(table["models"], key=lambda row: row["provider"] != "bedrock_converse"):
+        key = f"{kind_of(row['provider'])}/{row['model']}"
+        facts = facts_of(row, rounding) if row["mode"] in MODES else None
+        if facts is None or "commitment" in key or re.search(r"\s", key):
+            left_out += 1
+        elif key in lines:
+            merged += 1
+            lines[key] = lines[key] if row["provider"] == "bedrock" else dearer(lines[key], facts)
+        else:
+            lines[key] = facts
+    rendered = [(key, " ".join(f"{name}{value}" for name, value in facts.items())) for key, facts in lines.items()]
+    text = "".join(f"{key}\t{facts}\n" for key, facts in sorted(rendered, key=lambda line: line[0].encode()))
+    (CATALOG / "prices.tsv").write_text(text)
+    (CATALOG / "NOTICE.md").write_text(NOTICE.format(about=table["meta"]["about"]))
+    print(f"{len(lines)} models, {merged} merged, {left_out} left out, {rounding.up} prices rounded up")
+
+
+NOTICE = """# Where the prices come from
+
+{about}
+
+`prices.tsv` is made from that table by `scripts/prices.py`. Rows without a price for tokens, and media, search and
+rerank models, are left out: they are unpriced until an operator prices them.
+
+The LiteLLM model table is distributed under the MIT License:
+
+> Copyright (c) 2023 Berri AI
+>
+> Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+> documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+> rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+> persons to whom the Software is furnished to do so, subject to the following conditions:
+>
+> The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+> Software.
+>
+> THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+> WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+> COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+> OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])
