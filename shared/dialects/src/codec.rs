@@ -195,6 +195,10 @@ pub struct Glance {
     pub generated: usize,
 }
 
+/// The tool that stands in for structured output on models without it: its schema is the caller's, its input is the
+/// answer. Decoders turn calls of it back into text; no caller's tool may have this name.
+pub const JSON_OUTPUT_TOOL: &str = "portunus_json_output";
+
 /// The codec of a wire: the one table.
 pub fn codec(wire: Wire) -> &'static dyn Codec {
     match wire {

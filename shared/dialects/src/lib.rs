@@ -4,6 +4,8 @@
 pub mod codec;
 /// Errors in the caller's dialect and from the provider's.
 pub mod error;
+/// Tokens of a request, guessed from its size.
+pub mod estimate;
 /// Bytes ⇄ frames.
 pub mod framing;
 /// The fast path: read once, copied with our edits.

@@ -39,6 +39,9 @@ pub struct UsageUpdate {
     pub cache_read: Option<u64>,
     pub cache_write: Option<u64>,
     pub cache_write_1h: Option<u64>,
+    /// Prompt tokens written to a prompt cache with any lifetime, where one piece does not say which: what is not
+    /// known to be `cache_write_1h` is `cache_write`.
+    pub cache_written: Option<u64>,
     pub output: Option<u64>,
     pub reasoning: Option<u64>,
     /// The provider reported something that cannot be usage: negative, fractional, overflowing [M13].
@@ -65,6 +68,11 @@ impl UsageSoFar {
         so_far.cache_read = update.cache_read.or(so_far.cache_read);
         so_far.cache_write = update.cache_write.or(so_far.cache_write);
         so_far.cache_write_1h = update.cache_write_1h.or(so_far.cache_write_1h);
+        if let Some(written) = update.cache_written {
+            let long = so_far.cache_write_1h.unwrap_or(0).min(written);
+            so_far.cache_write = Some(written - long);
+            so_far.cache_write_1h = so_far.cache_write_1h.map(|_| long);
+        }
         so_far.output = update.output.or(so_far.output);
         so_far.reasoning = update.reasoning.or(so_far.reasoning);
         so_far.anomalous |= update.anomalous;
@@ -105,6 +113,7 @@ impl From<Usage> for UsageUpdate {
             cache_read: Some(usage.cache_read),
             cache_write: Some(usage.cache_write),
             cache_write_1h: Some(usage.cache_write_1h),
+            cache_written: None,
             output: Some(usage.output),
             reasoning: Some(usage.reasoning),
             anomalous: false,
@@ -123,6 +132,16 @@ mod tests {
         so_far.merge(&UsageUpdate { output: Some(7), ..Default::default() });
         so_far.merge(&UsageUpdate { output: Some(7), ..Default::default() });
         assert_eq!(so_far.reported(), Some(Usage { input: 10, output: 7, ..Default::default() }));
+    }
+
+    #[test]
+    fn s6_an_unsplit_count_of_cache_writes_does_not_add_to_the_split_one() {
+        let mut so_far = UsageSoFar::default();
+        so_far.merge(&UsageUpdate { cache_write: Some(10), cache_write_1h: Some(90), ..Default::default() });
+        so_far.merge(&UsageUpdate { cache_written: Some(120), ..Default::default() });
+        assert_eq!((so_far.known().cache_write, so_far.known().cache_write_1h), (30, 90));
+        so_far.merge(&UsageUpdate { cache_written: Some(0), ..Default::default() });
+        assert_eq!((so_far.known().cache_write, so_far.known().cache_write_1h), (0, 0));
     }
 
     #[test]
