@@ -1,0 +1,229 @@
+//! Bedrock, through `aws-sdk-bedrockruntime`, losslessly: exactly our bytes go out, exactly the answer comes back.
+//!
+//! The SDK finds the endpoint, encodes the model's id, gets credentials and signs. It does not retry: that is the
+//! gateway's to decide, and to pay for.
+
+use crate::{
+    Answer, Attempt, Aws, Dialer, Failure, Fault, Upstream,
+    dialer::{bytes_of, causes, connect},
+    endpoint,
+};
+use aws_config::{SdkConfig, sts::AssumeRoleProvider};
+use aws_credential_types::{Credentials, Token, provider::error::CredentialsError};
+use aws_sdk_bedrockruntime::{
+    Client,
+    config::{
+        Builder, Region, StalledStreamProtectionConfig,
+        retry::{ReconnectMode, RetryConfig},
+        timeout::TimeoutConfig,
+    },
+};
+use aws_smithy_runtime_api::client::{
+    auth::{AuthSchemeId, http::HTTP_BEARER_AUTH_SCHEME_ID},
+    orchestrator::HttpResponse,
+    result::SdkError,
+};
+use aws_smithy_types::body::SdkBody;
+use config::{
+    Provider, Quirks,
+    providers::{Aws as Account, AwsCredentials},
+};
+use domain::{Operation, Wire};
+use http::HeaderValue;
+use raw_wire::{RawWire, handed_back};
+use std::{
+    error::Error as StdError,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// The interceptor that makes the SDK lossless.
+pub mod raw_wire;
+
+const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
+
+/// The name under which assumed roles appear in CloudTrail.
+const SESSION_NAME: &str = "portunus";
+
+/// One Bedrock account, role and region.
+pub struct Bedrock {
+    client: Client,
+    wires: Vec<Wire>,
+    region: Option<String>,
+    quirks: Quirks,
+}
+
+impl Bedrock {
+    /// Makes the provider's client; nothing is sent.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration of the provider.
+    pub async fn build(
+        provider: &Provider,
+        account: &Account,
+        dialer: &Dialer,
+        aws: &Aws,
+    ) -> Result<Self, &'static str> {
+        let region = provider.region.clone();
+        let sdk = in_region(aws.sdk().await, region.as_deref());
+        let region = sdk.region().map(|region| region.as_ref().to_owned());
+        if region.is_none() {
+            return Err("region is missing, and the environment names none");
+        }
+        let builder = with_account(Builder::from(&sdk), account, &sdk).await;
+        let builder = match &provider.endpoint_url {
+            Some(url) => builder.endpoint_url(url.as_str()).http_client(dialer.clone()),
+            None if sdk.endpoint_url().is_some() => builder.http_client(dialer.clone()),
+            None => builder.http_client(dialer.for_aws_endpoints().map_err(|_| "TLS could not be set up")?),
+        };
+        Ok(Self {
+            client: Client::from_conf(undisturbed(builder).build()),
+            wires: vec![Wire::BedrockConverse],
+            region,
+            quirks: provider.quirks.clone(),
+        })
+    }
+}
+
+/// The shared settings, with the provider's own region.
+fn in_region(sdk: &SdkConfig, region: Option<&str>) -> SdkConfig {
+    match region {
+        Some(region) => sdk.to_builder().region(Region::new(region.to_owned())).build(),
+        None => sdk.clone(),
+    }
+}
+
+/// Everything the SDK would do on its own account is off: retries, timeouts, and giving up slow streams.
+fn undisturbed(builder: Builder) -> Builder {
+    builder
+        .retry_config(RetryConfig::disabled().with_reconnect_mode(ReconnectMode::ReuseAllConnections))
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+async fn with_account(builder: Builder, account: &Account, sdk: &SdkConfig) -> Builder {
+    let keys = match &account.credentials {
+        AwsCredentials::Bearer(token) => {
+            return builder
+                .bearer_token(Token::new(token.expose(), None))
+                .auth_scheme_preference([HTTP_BEARER_AUTH_SCHEME_ID]);
+        }
+        AwsCredentials::Chain => None,
+        AwsCredentials::Keys { access_key_id, secret_access_key, session_token } => Some(Credentials::new(
+            access_key_id.expose(),
+            secret_access_key.expose(),
+            session_token.as_ref().map(|token| token.expose().to_owned()),
+            None,
+            "configuration",
+        )),
+    };
+    match (&account.role_arn, keys) {
+        // Explicit credentials win over a Bedrock API key that happens to be in the environment.
+        (Some(role), keys) => {
+            let role = AssumeRoleProvider::builder(role).session_name(SESSION_NAME).configure(sdk);
+            let role = match keys {
+                Some(keys) => role.build_from_provider(keys).await,
+                None => role.build().await,
+            };
+            builder.credentials_provider(role).auth_scheme_preference([SIGV4])
+        }
+        (None, Some(keys)) => builder.credentials_provider(keys).auth_scheme_preference([SIGV4]),
+        (None, None) => builder,
+    }
+}
+
+#[async_trait::async_trait]
+impl Upstream for Bedrock {
+    fn wires(&self) -> &[Wire] {
+        &self.wires
+    }
+
+    fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    fn serves(&self, wire: Wire, operation: Operation) -> bool {
+        wire == Wire::BedrockConverse && matches!(operation, Operation::Chat | Operation::CountTokens)
+    }
+
+    fn quirks(&self) -> &Quirks {
+        &self.quirks
+    }
+
+    async fn send(&self, attempt: Attempt<'_>) -> Result<Answer, Failure> {
+        if !self.serves(attempt.wire, attempt.operation) {
+            return Err(Failure::before(Fault::Unserved));
+        }
+        // A dot segment would be folded for signing only: a signature that never matches.
+        if !endpoint::is_segment(attempt.model.as_str()) {
+            return Err(Failure::before(Fault::BadModel));
+        }
+        let dispatched = Arc::new(AtomicBool::new(false));
+        let headers_by = attempt.limits.headers_by();
+        let sending = connect::within(Some(attempt.limits.connect), self.dispatch(attempt, dispatched.clone()));
+        let late = || Failure { fault: Fault::TimedOut, dispatched: dispatched.load(Ordering::Relaxed) };
+        answer(tokio::time::timeout_at(headers_by.into(), sending).await.map_err(|_| late())??)
+    }
+}
+
+/// Sends one of the SDK's operations as our own bytes.
+macro_rules! raw {
+    ($operation:expr, $wire:expr, $trace:expr) => {{
+        let trace = $trace;
+        let sent = $operation
+            .customize()
+            .interceptor($wire)
+            .mutate_request(move |request| {
+                if let Some(trace) = &trace {
+                    request.headers_mut().insert("traceparent", trace.clone());
+                }
+            })
+            .send()
+            .await;
+        handed_back(sent).map_err(failure_of)
+    }};
+}
+
+impl Bedrock {
+    async fn dispatch(&self, attempt: Attempt<'_>, dispatched: Arc<AtomicBool>) -> Result<HttpResponse, Failure> {
+        let model = attempt.model.as_str();
+        let trace = attempt.headers.iter().find(|(name, _)| name == "traceparent").and_then(|(_, value)| text(value));
+        let wire = RawWire { body: attempt.body, dispatched };
+        match (attempt.operation, attempt.stream) {
+            (Operation::CountTokens, _) => raw!(self.client.count_tokens().model_id(model), wire, trace),
+            (Operation::Chat, false) => raw!(self.client.converse().model_id(model), wire, trace),
+            (Operation::Chat, true) => raw!(self.client.converse_stream().model_id(model), wire, trace),
+        }
+    }
+}
+
+fn text(value: &HeaderValue) -> Option<String> {
+    value.to_str().ok().map(str::to_owned)
+}
+
+fn answer(response: HttpResponse) -> Result<Answer, Failure> {
+    let response: http::Response<SdkBody> = response.try_into_http1x().map_err(|_| Failure::after(Fault::Invalid))?;
+    let (parts, body) = response.into_parts();
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes_of(body) })
+}
+
+/// Finds our own failure under whatever the SDK wrapped it in. Credentials come first: their errors may have a network
+/// failure of their own inside, which says nothing about Bedrock.
+fn failure_of<E: StdError + 'static>(error: Option<SdkError<E, HttpResponse>>) -> Failure {
+    let Some(error) = error else { return Failure::after(Fault::Misconfigured) };
+    if causes(&error).any(|cause| cause.is::<CredentialsError>()) {
+        return Failure::before(Fault::BadCredentials);
+    }
+    if let Some(failure) = causes(&error).find_map(|cause| cause.downcast_ref::<Failure>()) {
+        return *failure;
+    }
+    match error {
+        SdkError::TimeoutError(_) => Failure::after(Fault::TimedOut),
+        SdkError::ConstructionFailure(_) => Failure::before(Fault::Misconfigured),
+        // No request was made: no credential, or no scheme that could use one.
+        SdkError::DispatchFailure(_) => Failure::before(Fault::BadCredentials),
+        _ => Failure::after(Fault::Invalid),
+    }
+}

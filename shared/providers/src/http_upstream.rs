@@ -1,0 +1,129 @@
+//! Providers spoken to over plain HTTP. URLs and headers are made once; a call copies them.
+
+use crate::{Answer, Attempt, Dialer, Failure, Fault, Upstream, auth, dialer::bytes_of, endpoint};
+use config::{Provider, Quirks};
+use domain::{Operation, Wire};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use reqwest::{Body, Request, Url};
+
+/// The version of Anthropic's API that its wire is written down for. Source: `docs.anthropic.com/en/api/versioning`.
+const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// One such provider.
+pub struct HttpUpstream {
+    dialer: Dialer,
+    wires: Vec<Wire>,
+    region: Option<String>,
+    quirks: Quirks,
+    endpoints: Vec<Endpoint>,
+}
+
+/// One operation of one wire.
+struct Endpoint {
+    wire: Wire,
+    operation: Operation,
+    url: Url,
+    /// Everything but what the attempt adds.
+    headers: HeaderMap,
+}
+
+impl HttpUpstream {
+    /// Makes the provider's endpoints.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration of the provider.
+    pub fn build(provider: &Provider, dialer: &Dialer) -> Result<Self, &'static str> {
+        let headers = headers(provider)?;
+        let mut endpoints = Vec::new();
+        for wire in &provider.speaks {
+            for operation in [Operation::Chat, Operation::CountTokens] {
+                endpoints.extend(endpoint(provider, *wire, operation, &headers)?);
+            }
+        }
+        Ok(Self {
+            dialer: dialer.clone(),
+            wires: provider.speaks.clone(),
+            region: provider.region.clone(),
+            quirks: provider.quirks.clone(),
+            endpoints,
+        })
+    }
+
+    fn endpoint(&self, wire: Wire, operation: Operation) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.wire == wire && endpoint.operation == operation)
+    }
+}
+
+#[async_trait::async_trait]
+impl Upstream for HttpUpstream {
+    fn wires(&self) -> &[Wire] {
+        &self.wires
+    }
+
+    fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
+    fn serves(&self, wire: Wire, operation: Operation) -> bool {
+        self.endpoint(wire, operation).is_some()
+    }
+
+    fn quirks(&self) -> &Quirks {
+        &self.quirks
+    }
+
+    async fn send(&self, attempt: Attempt<'_>) -> Result<Answer, Failure> {
+        let endpoint = self.endpoint(attempt.wire, attempt.operation).ok_or(Failure::before(Fault::Unserved))?;
+        let limits = attempt.limits;
+        let sent = self.dialer.send(endpoint.request(attempt), Some(limits.connect), Some(limits.headers_by())).await?;
+        let (parts, body) = sent.into_parts();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes_of(body) })
+    }
+}
+
+impl Endpoint {
+    fn request(&self, attempt: Attempt<'_>) -> Request {
+        let mut request = Request::new(Method::POST, self.url.clone());
+        let mut headers = self.headers.clone();
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(attempt.stream)));
+        for (name, value) in attempt.headers {
+            headers.insert(name, value.clone());
+        }
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(Body::from(attempt.body));
+        request
+    }
+}
+
+fn accepted(stream: bool) -> &'static str {
+    if stream { "text/event-stream" } else { "application/json" }
+}
+
+/// What every request of the provider carries.
+fn headers(provider: &Provider) -> Result<HeaderMap, &'static str> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in &provider.headers {
+        let name = HeaderName::try_from(name).map_err(|_| "headers has a key that is not the name of a header")?;
+        let value = HeaderValue::try_from(value).map_err(|_| "headers has a value that cannot be sent")?;
+        headers.append(name, value);
+    }
+    headers.extend(auth::header(&provider.auth)?);
+    Ok(headers)
+}
+
+fn endpoint(
+    provider: &Provider,
+    wire: Wire,
+    operation: Operation,
+    headers: &HeaderMap,
+) -> Result<Option<Endpoint>, &'static str> {
+    let Some(path) = endpoint::path(wire, operation) else { return Ok(None) };
+    let base = provider.base_url.as_ref().ok_or("base_url is missing")?;
+    let url = endpoint::url(base, path).ok_or("base_url is not a URL")?;
+    let mut headers = headers.clone();
+    if wire == Wire::AnthropicMessages {
+        headers.entry("anthropic-version").or_insert(ANTHROPIC_VERSION);
+    }
+    Ok(Some(Endpoint { wire, operation, url, headers }))
+}
