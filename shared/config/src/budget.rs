@@ -1,5 +1,7 @@
 //! `budget`: how budgets are kept.
 
+use crate::raw::{Reader, Text, raw, words};
+
 /// How budgets are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
@@ -33,4 +35,32 @@ pub enum StoreFailure {
     Closed,
     /// Calls go on uncounted.
     Open,
+}
+
+raw! {
+    /// How budgets are kept.
+    struct RawBudget {
+        /// strict: a call is admitted only if its worst case fits. last_one: while anything is left.
+        mode: BudgetMode,
+        /// What happens when the ledger cannot be asked: calls are refused (closed) or go on uncounted (open).
+        store_failure: StoreFailure,
+        /// The zone in which days, weeks and months begin. UTC is the only one.
+        time_zone: Text,
+    }
+}
+
+words!(BudgetMode { "strict" => BudgetMode::Strict, "last_one" => BudgetMode::LastOne, });
+words!(StoreFailure { "closed" => StoreFailure::Closed, "open" => StoreFailure::Open, });
+
+impl RawBudget {
+    pub(crate) fn check(self, reader: &mut Reader) -> Budget {
+        if let Some(zone) = self.time_zone.filter(|zone| zone.text != "UTC") {
+            reader.wrong(zone.at, format!("time_zone {} is not supported, allowed: UTC", zone.shown()));
+        }
+        Budget {
+            mode: self.mode.unwrap_or_default(),
+            store_failure: self.store_failure.unwrap_or_default(),
+            ..Budget::default()
+        }
+    }
 }

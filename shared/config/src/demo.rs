@@ -1,40 +1,23 @@
 //! What runs without a file: the model `echo`, and every provider whose usual credential is there.
 
-use domain::Wire;
+use regex_lite::Regex;
 
-use crate::{Auth, Config, Lookup, Model, Provider, Quirks};
+use crate::{
+    Config, Lookup, Model, Provider, catalog,
+    providers::built_in,
+    routing::{Pattern, Routing},
+};
 
-/// The configuration of a gateway that was told nothing.
-pub fn demo(_lookup: &dyn Lookup) -> Config {
-    let echo = Provider {
-        name: "echo".into(),
-        kind: "echo".to_owned(),
-        speaks: vec![Wire::OpenAiChat],
-        base_url: None,
-        auth: Auth::None,
-        region: None,
-        quirks: Quirks::default(),
-        headers: Vec::new(),
-        endpoint_url: None,
-        built_in: true,
-    };
-    Config {
-        providers: vec![echo],
-        models: vec![Model::simple("echo", "echo", "echo")],
-        routing: Default::default(),
-        limits: Default::default(),
-        egress: Default::default(),
-        cache: Default::default(),
-        guardrails: Vec::new(),
-        direct_models: true,
-        strict_translation: false,
-        response_metadata: Default::default(),
-        default_output_cap: 4096,
-        budget: Default::default(),
-        audit: Default::default(),
-        streams: Default::default(),
-        media: Default::default(),
-        allowed_hosts: Vec::new(),
-        warnings: Vec::new(),
-    }
+/// The configuration of a gateway that was told nothing. Model names that are a provider's own
+/// (`gpt-…`, `claude-…`) go to it if it is on.
+pub fn demo(lookup: &dyn Lookup) -> Config {
+    let providers = built_in(lookup, &[]);
+    let routing = Routing { patterns: providers.iter().flat_map(own_names).collect(), rules: Vec::new() };
+    Config { providers, routing, models: vec![Model::simple("echo", "echo", "echo")], ..Config::default() }
+}
+
+fn own_names(provider: &Provider) -> Vec<Pattern> {
+    let serves = catalog::row(&provider.kind).map(|row| row.serves.as_slice()).unwrap_or_default();
+    let pattern = |text: &String| Some(Pattern { regex: Regex::new(text).ok()?, provider: provider.name.clone() });
+    serves.iter().filter_map(pattern).collect()
 }

@@ -34,12 +34,20 @@ pub mod prices;
 pub mod problem;
 /// Who answers.
 pub mod providers;
+/// Raw values and how they are read.
+mod raw;
 /// Where models without an entry go.
 pub mod routing;
+/// The JSON Schema of a configuration.
+mod schema;
 /// How streams are committed and drained.
 pub mod streams;
 /// `${env:…}` and `${secret:…}`.
 pub mod substitute;
+/// What `portunus check` prints.
+pub mod table;
+/// YAML with places.
+mod yaml;
 
 pub use base_url::{BaseUrl, HostPort};
 pub use check::load;
@@ -48,7 +56,9 @@ pub use models::{Model, Retry, Strategy, Target, Timeout};
 pub use prices::{Prices, Rates};
 pub use problem::Problem;
 pub use providers::{Auth, Provider, Quirks};
+pub use schema::schema;
 pub use substitute::{Lookup, ProcessEnv, secret_names};
+pub use table::resolved_table;
 
 use domain::ProviderName;
 
@@ -81,7 +91,35 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
+impl Default for Config {
+    /// Nothing configured: no providers, no models, every setting at its default.
+    fn default() -> Self {
+        Self {
+            providers: Vec::new(),
+            models: Vec::new(),
+            routing: routing::Routing::default(),
+            limits: limits::Limits::default(),
+            egress: egress::Egress::default(),
+            cache: cache::Cache::default(),
+            guardrails: Vec::new(),
+            direct_models: true,
+            strict_translation: false,
+            response_metadata: ResponseMetadata::default(),
+            default_output_cap: Self::DEFAULT_OUTPUT_CAP,
+            budget: budget::Budget::default(),
+            audit: audit::Audit::default(),
+            streams: streams::Streams::default(),
+            media: media::Media::default(),
+            allowed_hosts: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 impl Config {
+    /// Tokens.
+    pub const DEFAULT_OUTPUT_CAP: u64 = 4096;
+
     /// The provider of that name.
     pub fn provider(&self, name: &ProviderName) -> Option<&Provider> {
         self.providers.iter().find(|provider| provider.name == *name)

@@ -4,9 +4,11 @@
 //! line: nothing is parsed at start. Its format is described in `scripts/prices.py`, which makes it.
 
 mod bedrock;
+mod own;
 mod rates;
 mod row;
 
+pub(crate) use own::RawPrice;
 pub use rates::{Capabilities, LongContext, Rates, ServiceTier, Tier, TokenRates};
 
 use crate::{models::Target, providers::Provider};

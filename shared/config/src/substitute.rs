@@ -1,5 +1,7 @@
 //! `${env:NAME}` and `${secret:NAME#field}`: the only substitutions there are.
 
+use std::fmt;
+
 use domain::Secret;
 
 /// Where substituted values come from.
@@ -37,4 +39,63 @@ pub fn secret_names(text: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// Why a text could not be completed. Holds names, never values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Env(String),
+    /// `${…` without an end, or with something else inside.
+    Malformed,
+    /// A secret where the value would not be kept as one.
+    Misplaced,
+    Secret {
+        name: String,
+        field: Option<String>,
+    },
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Missing::Env(name) => write!(f, "the environment variable {name} is not set, set it or write the value"),
+            Missing::Malformed => write!(f, "not a substitution, allowed: ${{env:NAME}}, ${{secret:NAME#json_field}}"),
+            Missing::Misplaced => write!(f, "a secret cannot stand here, only in api_key and under auth"),
+            Missing::Secret { name, field: None } => write!(f, "the secret {name} was not found or is not text"),
+            Missing::Secret { name, field: Some(field) } => {
+                write!(f, "the secret {name} was not found, or has no text field {field}")
+            }
+        }
+    }
+}
+
+/// The text with every substitution carried out; secrets only where `secrets`.
+pub(crate) fn substitute(text: &str, lookup: &dyn Lookup, secrets: bool) -> Result<String, Missing> {
+    let mut done = String::new();
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once("${") {
+        let (inside, after) = from.split_once('}').ok_or(Missing::Malformed)?;
+        done.push_str(before);
+        done.push_str(&value_of(inside, lookup, secrets)?);
+        rest = after;
+    }
+    done.push_str(rest);
+    Ok(done)
+}
+
+fn value_of(inside: &str, lookup: &dyn Lookup, secrets: bool) -> Result<String, Missing> {
+    match inside.split_once(':') {
+        Some(("env", name)) if is_variable(name) => lookup.env(name).ok_or_else(|| Missing::Env(name.to_owned())),
+        Some(("secret", _)) if !secrets => Err(Missing::Misplaced),
+        Some(("secret", name)) if !name.is_empty() => {
+            let (name, field) = name.split_once('#').map_or((name, None), |(name, field)| (name, Some(field)));
+            let missing = || Missing::Secret { name: name.to_owned(), field: field.map(str::to_owned) };
+            lookup.secret(name, field).map(|secret| secret.expose().to_owned()).ok_or_else(missing)
+        }
+        _ => Err(Missing::Malformed),
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
