@@ -1,4 +1,14 @@
-//! `openai.chat`.
+//! `openai.chat`: chat completions, streamed and not.
+
+mod glance;
+mod head;
+mod media;
+mod model;
+mod reasoning;
+mod request;
+mod response;
+mod stream;
+mod usage;
 
 use crate::{
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
@@ -19,34 +29,44 @@ impl Codec for Chat {
     fn framing(&self) -> Framing {
         Framing::Sse
     }
-    fn head(&self, _: &Node<'_>, _: &Envelope<'_>) -> Result<Head, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn head(&self, body: &Node<'_>, _: &Envelope<'_>) -> Result<Head, Malformed> {
+        head::head(body)
     }
-    fn edits(&self, _: &Node<'_>, _: &Will<'_>) -> Vec<Edit> {
-        Vec::new()
+
+    fn edits(&self, body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
+        head::edits(body, will)
     }
-    fn decode_request(&self, _: &Node<'_>, _: &Envelope<'_>) -> Result<Request, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn decode_request(&self, body: &Node<'_>, _: &Envelope<'_>) -> Result<Request, Malformed> {
+        request::decode(body)
     }
-    fn encode_request(&self, _: &Request, _: &Target<'_>) -> Result<Encoded, Error> {
-        Err(Malformed::invalid("not spoken yet").into())
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        request::encode(request, target)
     }
-    fn decode_response(&self, _: &Node<'_>) -> Result<Response, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn decode_response(&self, body: &Node<'_>) -> Result<Response, Malformed> {
+        response::decode(body)
     }
-    fn encode_response(&self, _: &Response, _: &Reply<'_>) -> String {
-        String::new()
+
+    fn encode_response(&self, response: &Response, reply: &Reply<'_>) -> String {
+        response::encode(response, reply)
     }
+
     fn decoder(&self) -> Box<dyn Decoder> {
-        unimplemented!()
+        Box::<stream::Reader>::default()
     }
-    fn encoder(&self, _: &Reply<'_>) -> Box<dyn Encoder> {
-        unimplemented!()
+
+    fn encoder(&self, reply: &Reply<'_>) -> Box<dyn Encoder> {
+        Box::new(stream::Writer::new(reply))
     }
-    fn glance(&self, _: &Frame) -> Result<Glance, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn glance(&self, frame: &Frame) -> Result<Glance, Malformed> {
+        glance::frame(frame)
     }
-    fn glance_response(&self, _: &Node<'_>) -> Result<Glance, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn glance_response(&self, body: &Node<'_>) -> Result<Glance, Malformed> {
+        glance::answer(body)
     }
 }

@@ -1,0 +1,199 @@
+//! Usage in the dialect's words ⇄ in the normal form.
+
+use crate::json::{Node, write::Object};
+use domain::tokens::{Usage, UsageSoFar, UsageUpdate};
+
+/// What a body or chunk says about usage: in `usage`, or in Groq's `x_groq.usage`.
+pub fn of(body: &Node<'_>) -> UsageUpdate {
+    let usage = body.get("usage").or_else(|| body.get("x_groq").and_then(|groq| groq.get("usage")));
+    match usage {
+        Some(usage) if usage.is_object() => Reader::default().read(usage),
+        Some(_) => UsageUpdate { anomalous: true, ..UsageUpdate::default() },
+        None => UsageUpdate::default(),
+    }
+}
+
+/// Reads counts, remembering whether one of them could not be one [M13].
+#[derive(Default)]
+struct Reader {
+    anomalous: bool,
+}
+
+impl Reader {
+    /// The first of these fields that is there, looked up from `usage` inwards.
+    fn count(&mut self, usage: &Node<'_>, paths: &[&[&str]]) -> Option<u64> {
+        let found = paths.iter().find_map(|path| path.iter().try_fold(usage, |node, key| node.get(key)))?;
+        let count = found.integer().ok();
+        self.anomalous |= count.is_none();
+        count
+    }
+
+    fn read(mut self, usage: &Node<'_>) -> UsageUpdate {
+        let prompt = self.count(usage, &[&["prompt_tokens"]]);
+        let completion = self.count(usage, &[&["completion_tokens"]]);
+        let total = self.count(usage, &[&["total_tokens"]]);
+        let reasoning = self.count(usage, &[&["completion_tokens_details", "reasoning_tokens"], &["reasoning_tokens"]]);
+        let read = self.count(
+            usage,
+            &[
+                &["prompt_tokens_details", "cached_tokens"],
+                &["cached_tokens"],
+                &["num_cached_tokens"],
+                &["prompt_cache_hit_tokens"],
+                &["cache_read_input_tokens"],
+            ],
+        );
+        let written =
+            self.count(usage, &[&["prompt_tokens_details", "cache_write_tokens"], &["cache_creation_input_tokens"]]);
+        let long = self.count(usage, &[&["prompt_tokens_details", "cache_write_1h_tokens"]]);
+        let input = Input::split(prompt, read, written, long);
+        UsageUpdate {
+            input: input.fresh,
+            cache_read: input.read,
+            cache_write: input.written,
+            cache_write_1h: input.written_1h,
+            cache_written: None,
+            output: completion.map(|completion| output(completion, prompt, reasoning, total)),
+            reasoning,
+            anomalous: self.anomalous,
+        }
+    }
+}
+
+/// xAI counts reasoning beside the completion; its total proves it.
+fn output(completion: u64, prompt: Option<u64>, reasoning: Option<u64>, total: Option<u64>) -> u64 {
+    let with_reasoning = completion.saturating_add(reasoning.unwrap_or(0));
+    let beside = total.is_some() && total == prompt.map(|prompt| prompt.saturating_add(with_reasoning));
+    if beside { with_reasoning } else { completion }
+}
+
+/// The disjoint input classes out of a prompt that includes them all.
+struct Input {
+    fresh: Option<u64>,
+    read: Option<u64>,
+    written: Option<u64>,
+    written_1h: Option<u64>,
+}
+
+impl Input {
+    /// The classes never add up to more than the prompt: some hosts count a token as read and as written.
+    fn split(prompt: Option<u64>, read: Option<u64>, written: Option<u64>, long: Option<u64>) -> Self {
+        let whole = prompt.unwrap_or(u64::MAX);
+        let read = read.map(|read| read.min(whole));
+        let rest = whole - read.unwrap_or(0);
+        let written = written.map(|written| written.min(rest));
+        let long = long.map(|long| long.min(written.unwrap_or(0)));
+        Self {
+            fresh: prompt.map(|_| rest - written.unwrap_or(0)),
+            read,
+            written: written.map(|written| written - long.unwrap_or(0)),
+            written_1h: long,
+        }
+    }
+}
+
+/// Writes `usage`, naming only what is known; nothing at all if neither side is.
+pub fn write(o: &mut Object<'_>, update: &UsageUpdate) {
+    if update.input.is_none() && update.output.is_none() {
+        return;
+    }
+    let mut so_far = UsageSoFar::default();
+    so_far.merge(update);
+    let known = so_far.known();
+    o.object("usage", |o| {
+        o.number("prompt_tokens", known.prompt())
+            .number("completion_tokens", known.output)
+            .number("total_tokens", known.total());
+        details(o, update, &known);
+    });
+}
+
+fn details(o: &mut Object<'_>, update: &UsageUpdate, known: &Usage) {
+    let written = update.cache_write.or(update.cache_write_1h).or(update.cache_written);
+    if update.cache_read.is_some() || written.is_some() {
+        o.object("prompt_tokens_details", |o| {
+            o.maybe_number("cached_tokens", update.cache_read)
+                .maybe_number("cache_write_tokens", written.map(|_| known.cache_write + known.cache_write_1h))
+                .maybe_number("cache_write_1h_tokens", update.cache_write_1h.filter(|long| *long > 0));
+        });
+    }
+    if let Some(reasoning) = update.reasoning {
+        o.object("completion_tokens_details", |o| {
+            o.number("reasoning_tokens", reasoning);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{parse_answer, write::object};
+
+    fn read(usage: &str) -> UsageUpdate {
+        of(&parse_answer(format!(r#"{{"usage":{usage}}}"#).as_bytes()).unwrap())
+    }
+
+    fn known(usage: &str) -> Usage {
+        let mut so_far = UsageSoFar::default();
+        so_far.merge(&read(usage));
+        so_far.reported().unwrap()
+    }
+
+    #[test]
+    fn cached_tokens_are_taken_out_of_the_prompt_whatever_the_host_calls_them() {
+        for cached in [
+            r#""prompt_tokens_details":{"cached_tokens":40}"#,
+            r#""cached_tokens":40"#,
+            r#""num_cached_tokens":40"#,
+            r#""prompt_cache_hit_tokens":40,"prompt_cache_miss_tokens":60"#,
+        ] {
+            let usage = known(&format!(r#"{{"prompt_tokens":100,"completion_tokens":5,"total_tokens":105,{cached}}}"#));
+            assert_eq!((usage.input, usage.cache_read, usage.output), (60, 40, 5), "{cached}");
+        }
+    }
+
+    #[test]
+    fn classes_never_exceed_the_prompt() {
+        let usage = known(
+            r#"{"prompt_tokens":100,"completion_tokens":0,"prompt_tokens_details":{"cached_tokens":90,"cache_write_tokens":90}}"#,
+        );
+        assert_eq!((usage.input, usage.cache_read, usage.cache_write, usage.prompt()), (0, 90, 10, 100));
+    }
+
+    #[test]
+    fn reasoning_beside_the_completion_is_added_to_it() {
+        let usage = known(
+            r#"{"prompt_tokens":12,"completion_tokens":1,"total_tokens":241,"completion_tokens_details":{"reasoning_tokens":228}}"#,
+        );
+        assert_eq!((usage.output, usage.reasoning), (229, 228));
+        let usage = known(
+            r#"{"prompt_tokens":12,"completion_tokens":230,"total_tokens":242,"completion_tokens_details":{"reasoning_tokens":228}}"#,
+        );
+        assert_eq!(usage.output, 230);
+    }
+
+    #[test]
+    fn m13_counts_that_cannot_be_are_anomalies() {
+        for count in ["-1", "1.5", "\"7\"", "99999999999999999999", "true"] {
+            assert!(read(&format!(r#"{{"prompt_tokens":{count},"completion_tokens":1}}"#)).anomalous, "{count}");
+        }
+        assert!(read("[]").anomalous);
+        assert!(read("null").is_empty());
+    }
+
+    #[test]
+    fn usage_is_read_as_it_was_written() {
+        let update = UsageUpdate {
+            input: Some(1),
+            cache_read: Some(20),
+            cache_write: Some(300),
+            cache_write_1h: Some(4000),
+            output: Some(50000),
+            reasoning: Some(6),
+            ..UsageUpdate::default()
+        };
+        let text = object(|o| write(o, &update));
+        assert_eq!(of(&parse_answer(text.as_bytes()).unwrap()), update);
+        assert!(text.contains(r#""prompt_tokens":4321"#), "{text}");
+    }
+}
