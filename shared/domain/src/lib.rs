@@ -33,6 +33,6 @@ pub use ids::{Alias, CallId, KeyId, ModelName, ProviderName};
 pub use json::Json;
 pub use money::Usd;
 pub use secret::Secret;
-pub use time::Timestamp;
+pub use time::{Clock, Timestamp};
 pub use tokens::Usage;
 pub use wire::{Dialect, Operation, Wire};
