@@ -190,6 +190,12 @@ def test_z1_nobody_deletes_from_ledger_or_usage_and_nobody_writes_secrets(templa
                 assert (role, statement["Resource"]) == ("KeyAdminRole", {"Fn::GetAtt": ["KeysTable", "Arn"]})
 
 
+def test_z1_the_router_writes_no_key(template):
+    for statement in statements(template, "RouterRole"):
+        if statement["Resource"] == {"Fn::GetAtt": ["KeysTable", "Arn"]} and set(as_list(statement["Action"])) & WRITE:
+            assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["SETTINGS"]}}
+
+
 # -------------------------------------------------------------------- tables
 
 
@@ -223,6 +229,12 @@ def test_l5_a_poison_record_is_isolated_and_given_up_after_three_tries(template)
         assert template.resources[queue]["Type"] == "AWS::SQS::Queue"
         (pattern,) = (json.loads(f["Pattern"]) for f in mapping["FilterCriteria"]["Filters"])
         assert pattern["dynamodb"]["Keys"] == {"sk": {"S": ["CALL"]}}
+
+
+def test_m6_the_sweeper_runs_every_minute(template):
+    (rule,) = template.of_type("AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["UsageRollupsFunction", "Arn"]}
 
 
 # ---------------------------------------------------- secrets, audit, watching
