@@ -1,4 +1,6 @@
-//! `anthropic.messages`.
+//! `anthropic.messages`: `POST /v1/messages`.
+//!
+//! Source: <https://docs.anthropic.com/en/api/messages>. Older fields (`output_format`) are read, newer ones written.
 
 use crate::{
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
@@ -12,6 +14,19 @@ use domain::{
     chat::{Request, Response},
 };
 
+mod block;
+mod cache;
+/// Counting tokens: the same request, answered by a number.
+pub mod count;
+mod extras;
+mod head;
+mod ids;
+mod request;
+mod response;
+mod stop;
+mod stream;
+mod usage;
+
 /// The wire.
 pub struct Messages;
 
@@ -19,34 +34,44 @@ impl Codec for Messages {
     fn framing(&self) -> Framing {
         Framing::Sse
     }
-    fn head(&self, _: &Node<'_>, _: &Envelope<'_>) -> Result<Head, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn head(&self, body: &Node<'_>, _: &Envelope<'_>) -> Result<Head, Malformed> {
+        head::head(body)
     }
-    fn edits(&self, _: &Node<'_>, _: &Will<'_>) -> Vec<Edit> {
-        Vec::new()
+
+    fn edits(&self, body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
+        head::edits(body, will)
     }
-    fn decode_request(&self, _: &Node<'_>, _: &Envelope<'_>) -> Result<Request, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn decode_request(&self, body: &Node<'_>, _: &Envelope<'_>) -> Result<Request, Malformed> {
+        request::decode(body)
     }
-    fn encode_request(&self, _: &Request, _: &Target<'_>) -> Result<Encoded, Error> {
-        Err(Malformed::invalid("not spoken yet").into())
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        request::encode(request, target)
     }
-    fn decode_response(&self, _: &Node<'_>) -> Result<Response, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn decode_response(&self, body: &Node<'_>) -> Result<Response, Malformed> {
+        response::decode(body)
     }
-    fn encode_response(&self, _: &Response, _: &Reply<'_>) -> String {
-        String::new()
+
+    fn encode_response(&self, response: &Response, reply: &Reply<'_>) -> String {
+        response::encode(response, reply)
     }
+
     fn decoder(&self) -> Box<dyn Decoder> {
-        unimplemented!()
+        Box::new(stream::Decoder::default())
     }
-    fn encoder(&self, _: &Reply<'_>) -> Box<dyn Encoder> {
-        unimplemented!()
+
+    fn encoder(&self, reply: &Reply<'_>) -> Box<dyn Encoder> {
+        Box::new(stream::Encoder::new(reply))
     }
-    fn glance(&self, _: &Frame) -> Result<Glance, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn glance(&self, frame: &Frame) -> Result<Glance, Malformed> {
+        stream::glance(frame)
     }
-    fn glance_response(&self, _: &Node<'_>) -> Result<Glance, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn glance_response(&self, body: &Node<'_>) -> Result<Glance, Malformed> {
+        response::glance(body)
     }
 }

@@ -1,0 +1,131 @@
+//! How long an answer may be and how hard to think about it: the two bound each other.
+
+use super::{super::extras, super::head::under_cap, turns::Conversation};
+use crate::{codec::Target, json::write::Object};
+use domain::chat::{Reasoning, Request};
+
+/// Thinking budgets of effort levels, in tokens; the field's usual table, the smallest raised to what the provider takes.
+const BUDGETS: [(&str, u64); 6] =
+    [("minimal", 1024), ("low", 1024), ("medium", 2048), ("high", 4096), ("xhigh", 8192), ("max", 16_384)];
+
+/// Output cap and thinking of one request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub max_tokens: u64,
+    pub thinking: Thinking,
+    /// `output_config.effort`
+    pub effort: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinking {
+    Adaptive,
+    Budget(u64),
+    Off,
+    /// As the model does by default.
+    Unsaid,
+}
+
+impl Plan {
+    pub fn thinks(&self) -> bool {
+        matches!(self.thinking, Thinking::Adaptive | Thinking::Budget(_))
+    }
+
+    /// Thinks within a budget: tools cannot be forced then.
+    pub fn budgeted(&self) -> bool {
+        matches!(self.thinking, Thinking::Budget(_))
+    }
+
+    pub fn write(&self, request: &Request, o: &mut Object<'_>) {
+        if self.thinking == Thinking::Unsaid {
+            return;
+        }
+        o.object("thinking", |o| {
+            match self.thinking {
+                Thinking::Adaptive => o.string("type", "adaptive"),
+                Thinking::Budget(budget) => o.string("type", "enabled").number("budget_tokens", budget),
+                Thinking::Off | Thinking::Unsaid => o.string("type", "disabled"),
+            };
+            if self.thinks() {
+                extras::inside(request, "thinking").for_each(|(key, value)| {
+                    o.json(key, value);
+                });
+            }
+        });
+    }
+}
+
+/// Works out both; reasoning that cannot be had is named in `dropped`.
+pub fn plan(request: &Request, target: &Target<'_>, talk: &Conversation<'_>, dropped: &mut Vec<String>) -> Plan {
+    let cap = Cap::of(request, target);
+    let (thinking, effort) = wanted(request, target.abilities.adaptive_thinking);
+    let plan = |max_tokens, thinking| Plan { max_tokens, thinking, effort };
+    let Thinking::Budget(budget) = thinking else { return plan(cap.tokens, thinking) };
+    let fitted = if talk.goes_on_without_thoughts() { None } else { cap.with(budget, target.max_output) };
+    match fitted {
+        Some((max_tokens, budget)) => plan(max_tokens, Thinking::Budget(budget)),
+        None => {
+            dropped.push("reasoning".to_owned());
+            plan(cap.tokens, Thinking::Off)
+        }
+    }
+}
+
+/// What the caller asks for, in the words this model understands.
+fn wanted(request: &Request, adaptive: bool) -> (Thinking, Option<String>) {
+    let level = |effort: &str| match effort {
+        "minimal" => "low".to_owned(),
+        other => other.to_owned(),
+    };
+    match &request.reasoning {
+        None => (Thinking::Unsaid, None),
+        Some(Reasoning::Disabled) => (Thinking::Off, None),
+        Some(Reasoning::Effort(effort)) if effort == "none" => (Thinking::Off, None),
+        Some(Reasoning::Effort(effort)) if adaptive => (Thinking::Adaptive, Some(level(effort))),
+        Some(Reasoning::Effort(effort)) => (Thinking::Budget(budget_of(effort)), None),
+        Some(Reasoning::Adaptive { effort }) if adaptive => (Thinking::Adaptive, effort.as_deref().map(level)),
+        Some(Reasoning::Adaptive { effort }) => {
+            (Thinking::Budget(budget_of(effort.as_deref().unwrap_or("medium"))), None)
+        }
+        Some(Reasoning::Budget(budget)) if adaptive => (Thinking::Adaptive, Some(effort_of(*budget).to_owned())),
+        Some(Reasoning::Budget(budget)) => (Thinking::Budget(*budget), None),
+    }
+}
+
+fn budget_of(effort: &str) -> u64 {
+    BUDGETS.iter().find(|(level, _)| *level == effort).map_or(2048, |(_, budget)| *budget)
+}
+
+/// The level a budget stands for; the highest ones are not on every model.
+fn effort_of(budget: u64) -> &'static str {
+    match budget {
+        0..=1024 => "low",
+        1025..=2048 => "medium",
+        _ => "high",
+    }
+}
+
+/// The output cap before thinking is thought of.
+struct Cap {
+    tokens: u64,
+    /// Somebody set it, and it may not be raised.
+    hard: bool,
+}
+
+impl Cap {
+    fn of(request: &Request, target: &Target<'_>) -> Self {
+        let set = target.output_cap.or(request.max_output_tokens);
+        let tokens = set.or(target.max_output).unwrap_or(target.default_output_cap).max(1);
+        Self { tokens: target.max_output.map_or(tokens, |most| tokens.min(most)), hard: set.is_some() }
+    }
+
+    /// The cap and the budget that go together: a budget fits below a hard cap, a soft one is raised above the budget.
+    fn with(&self, budget: u64, max_output: Option<u64>) -> Option<(u64, u64)> {
+        let budget = budget.max(super::super::head::MIN_BUDGET);
+        let cap = match self.hard || budget < self.tokens {
+            true => self.tokens,
+            false => budget.saturating_add(self.tokens).min(max_output.unwrap_or(u64::MAX)),
+        };
+        Some((cap, under_cap(budget, cap)?))
+    }
+}
