@@ -97,7 +97,7 @@ impl<'a> Parser<'a> {
                 return Err(self.stop("expected a key in double quotes"));
             }
             let key = self.string()?;
-            if self.strict && is_duplicate(&fields, &mut seen, &key) {
+            if self.strict && is_duplicate(&fields, &mut seen, key.clone()) {
                 let why = format!("duplicate key `{}`", key.chars().take(64).collect::<String>());
                 return Err(Stop { at: key_at, why, code: Some("duplicate_key") });
             }
@@ -284,14 +284,14 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn is_duplicate<'a>(fields: &[(Cow<'a, str>, Node<'a>)], seen: &mut HashSet<Cow<'a, str>>, key: &Cow<'a, str>) -> bool {
+fn is_duplicate<'a>(fields: &[(Cow<'a, str>, Node<'a>)], seen: &mut HashSet<Cow<'a, str>>, key: Cow<'a, str>) -> bool {
     if fields.len() < PAIRWISE {
-        return fields.iter().any(|(name, _)| name == key);
+        return fields.iter().any(|(name, _)| *name == key);
     }
     if seen.is_empty() {
         seen.extend(fields.iter().map(|(name, _)| name.clone()));
     }
-    !seen.insert(key.clone())
+    !seen.insert(key)
 }
 
 #[cfg(test)]
