@@ -9,6 +9,13 @@ pub fn object(fill: impl FnOnce(&mut Object<'_>)) -> String {
     out
 }
 
+/// The text of one array.
+pub fn array(fill: impl FnOnce(&mut Array<'_>)) -> String {
+    let mut out = String::with_capacity(256);
+    write_array(&mut out, fill);
+    out
+}
+
 /// `text` as a JSON string.
 pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
