@@ -1,1 +1,24 @@
-//! Being built.
+//! What Portunus remembers: one table of six verbs, and what is kept in it.
+//!
+//! `layout.md` beside this file lists every partition and sort key.
+
+/// A table that fails on purpose.
+pub mod chaos;
+/// The table, on DynamoDB.
+pub mod dynamodb;
+/// The same, on an engine in this process.
+#[cfg(feature = "embedded")]
+pub mod embedded;
+/// A table that forgets, for benchmarks.
+pub mod noop;
+/// Trying again, within limits.
+pub mod retry;
+/// Items, values, requests, and the trait every store speaks.
+pub mod table;
+
+/// Call records.
+pub mod calls;
+/// Money: reserve, settle, release, expire.
+pub mod ledger;
+
+pub use table::{Names, Table, TableError};

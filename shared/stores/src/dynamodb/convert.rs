@@ -1,0 +1,193 @@
+//! Between our items and the SDK's, and from the SDK's errors to ours.
+
+use super::bind;
+use crate::table::{Item, Key, Reason, Returns, TableError, Value, Write};
+use aws_sdk_dynamodb::{
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::{
+        create_table::CreateTableError, delete_item::DeleteItemError, describe_table::DescribeTableError,
+        get_item::GetItemError, put_item::PutItemError, query::QueryError,
+        transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
+    },
+    types::{
+        self, AttributeValue, CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
+        TransactWriteItem,
+    },
+};
+use std::collections::HashMap;
+
+type Attributes = HashMap<String, AttributeValue>;
+
+pub fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+pub fn to_value(value: &Value) -> AttributeValue {
+    match value {
+        Value::S(text) => AttributeValue::S(text.clone()),
+        Value::N(number) => AttributeValue::N(number.to_string()),
+        Value::Bool(truth) => AttributeValue::Bool(*truth),
+        Value::L(values) => AttributeValue::L(values.iter().map(to_value).collect()),
+        Value::M(map) => AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), to_value(value))).collect()),
+    }
+}
+
+fn from_value(value: AttributeValue) -> Result<Value, TableError> {
+    Ok(match value {
+        AttributeValue::S(text) => Value::S(text),
+        AttributeValue::N(number) => Value::N(number.parse().map_err(|_| foreign())?),
+        AttributeValue::Bool(truth) => Value::Bool(truth),
+        AttributeValue::L(values) => Value::L(values.into_iter().map(from_value).collect::<Result<_, _>>()?),
+        AttributeValue::M(map) => {
+            let entry = |(name, value)| Ok((name, from_value(value)?));
+            Value::M(map.into_iter().map(entry).collect::<Result<_, TableError>>()?)
+        }
+        _ => return Err(foreign()),
+    })
+}
+
+fn foreign() -> TableError {
+    TableError::Invalid("a stored item holds a value that this program never writes".to_owned())
+}
+
+pub fn to_item(item: &Item) -> Attributes {
+    item.0.iter().map(|(name, value)| (name.clone(), to_value(value))).collect()
+}
+
+pub fn from_item(attributes: Attributes) -> Result<Item, TableError> {
+    let entry = |(name, value)| Ok((name, from_value(value)?));
+    attributes.into_iter().map(entry).collect::<Result<_, TableError>>().map(Item)
+}
+
+pub fn to_key(key: &Key) -> Attributes {
+    HashMap::from([("pk".to_owned(), text(&key.pk)), ("sk".to_owned(), text(&key.sk))])
+}
+
+pub fn from_key(attributes: Attributes) -> Result<Key, TableError> {
+    let item = from_item(attributes)?;
+    let part = |name| item.text(name).map(str::to_owned).ok_or_else(foreign);
+    Ok(Key { pk: part("pk")?, sk: part("sk")? })
+}
+
+pub fn to_returns(returns: Returns) -> Option<ReturnValue> {
+    match returns {
+        Returns::Nothing => None,
+        Returns::New => Some(ReturnValue::AllNew),
+        Returns::Old => Some(ReturnValue::AllOld),
+    }
+}
+
+pub fn to_transact_item(write: &Write) -> Result<TransactWriteItem, TableError> {
+    let item = TransactWriteItem::builder();
+    let item = match write {
+        Write::Put(put) => {
+            let builder = types::Put::builder().table_name(&*put.table).set_item(Some(to_item(&put.item)));
+            item.put(bind!(builder, &put.terms).build().map_err(unfinished)?)
+        }
+        Write::Update(update) => {
+            let builder = types::Update::builder().table_name(&*update.table).set_key(Some(to_key(&update.key)));
+            let builder = builder.update_expression(update.expression.as_str());
+            item.update(bind!(builder, &update.terms).build().map_err(unfinished)?)
+        }
+        Write::Delete(delete) => {
+            let builder = types::Delete::builder().table_name(&*delete.table).set_key(Some(to_key(&delete.key)));
+            item.delete(bind!(builder, &delete.terms).build().map_err(unfinished)?)
+        }
+    };
+    Ok(item.build())
+}
+
+fn unfinished(error: aws_sdk_dynamodb::error::BuildError) -> TableError {
+    TableError::Invalid(error.to_string())
+}
+
+/// What an SDK error means to us.
+pub fn error<E: Verdict>(error: SdkError<E>) -> TableError {
+    match error {
+        SdkError::ConstructionFailure(_) => TableError::Invalid(DisplayErrorContext(&error).to_string()),
+        SdkError::ServiceError(context) => context.into_err().verdict(),
+        SdkError::TimeoutError(_) => TableError::Unavailable("timeout".to_owned()),
+        SdkError::DispatchFailure(_) => TableError::Unavailable("connection failed".to_owned()),
+        _ => TableError::Unavailable("unreadable answer".to_owned()),
+    }
+}
+
+/// An operation's own error, judged.
+pub trait Verdict: std::error::Error + 'static {
+    fn verdict(self) -> TableError;
+}
+
+/// By the error's code, where it carries nothing else that we use.
+fn by_code(error: &impl ProvideErrorMetadata) -> TableError {
+    match error.code().unwrap_or_default() {
+        "ProvisionedThroughputExceededException" | "RequestLimitExceeded" | "ThrottlingException" => {
+            TableError::Throttled
+        }
+        "TransactionConflictException" | "TransactionInProgressException" => TableError::Conflict,
+        "ConditionalCheckFailedException" => TableError::ConditionFailed { old: None },
+        code @ ("ValidationException" | "ResourceNotFoundException" | "SerializationException") => {
+            TableError::Invalid(format!("{code}: {}", error.message().unwrap_or_default()))
+        }
+        code => TableError::Unavailable(code.to_owned()),
+    }
+}
+
+macro_rules! by_code {
+    ($($error:ty),+) => {
+        $(impl Verdict for $error {
+            fn verdict(self) -> TableError {
+                by_code(&self)
+            }
+        })+
+    };
+}
+by_code!(GetItemError, QueryError, CreateTableError, DescribeTableError);
+
+macro_rules! with_old_item {
+    ($($error:ident),+) => {
+        $(impl Verdict for $error {
+            fn verdict(self) -> TableError {
+                match self {
+                    $error::ConditionalCheckFailedException(failed) => match failed.item.map(from_item).transpose() {
+                        Ok(old) => TableError::ConditionFailed { old },
+                        Err(error) => error,
+                    },
+                    other => by_code(&other),
+                }
+            }
+        })+
+    };
+}
+with_old_item!(PutItemError, UpdateItemError, DeleteItemError);
+
+impl Verdict for TransactWriteItemsError {
+    fn verdict(self) -> TableError {
+        match self {
+            Self::TransactionCanceledException(cancelled) => cancellation(cancelled.cancellation_reasons),
+            other => by_code(&other),
+        }
+    }
+}
+
+/// A transaction that only met contention says so plainly; otherwise every reason is kept.
+fn cancellation(reasons: Option<Vec<CancellationReason>>) -> TableError {
+    let reasons: Result<Vec<Reason>, TableError> = reasons.unwrap_or_default().into_iter().map(reason).collect();
+    match reasons {
+        Err(error) => error,
+        Ok(reasons) if reasons.iter().any(|r| matches!(r, Reason::ConditionFailed { .. } | Reason::Other(_))) => {
+            TableError::TransactionCancelled { reasons }
+        }
+        Ok(reasons) if reasons.contains(&Reason::Throttled) => TableError::Throttled,
+        Ok(_) => TableError::Conflict,
+    }
+}
+
+fn reason(reason: CancellationReason) -> Result<Reason, TableError> {
+    Ok(match reason.code.as_deref().unwrap_or("None") {
+        "None" => Reason::None,
+        "ConditionalCheckFailed" => Reason::ConditionFailed { old: reason.item.map(from_item).transpose()? },
+        "TransactionConflict" => Reason::Conflict,
+        "ProvisionedThroughputExceeded" | "ThrottlingError" => Reason::Throttled,
+        code => Reason::Other(format!("{code}: {}", reason.message.unwrap_or_default())),
+    })
+}

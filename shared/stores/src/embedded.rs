@@ -1,0 +1,83 @@
+//! A DynamoDB engine in this process, behind the same SDK client as DynamoDB itself.
+//!
+//! For `serve` and tests. Only the connector is ours: what the SDK would send over the network is handed to a
+//! thread of its own that owns the engine. Never part of a Lambda binary.
+
+mod connector;
+mod engine;
+
+use crate::{
+    dynamodb::DynamoTable,
+    retry::Retrying,
+    table::{Names, TableError},
+};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
+};
+use connector::InProcess;
+use engine::Engine;
+use std::path::Path;
+
+/// The engine's file, within the data directory.
+const FILE: &str = "portunus.db";
+
+/// A running engine. It stops when told to, or when this and every client of it are gone.
+#[derive(Debug)]
+pub struct Embedded {
+    engine: Engine,
+    client: Client,
+}
+
+impl Embedded {
+    /// Opens the database in `data_dir`, or one in memory that dies with the process.
+    /// A write is answered when it is on disk.
+    ///
+    /// # Errors
+    /// [`TableError::Unavailable`] if the directory or the database cannot be opened.
+    pub fn open(data_dir: Option<&Path>) -> Result<Self, TableError> {
+        let engine = match data_dir {
+            None => Engine::in_memory(),
+            Some(directory) => Engine::on_file(directory, FILE),
+        };
+        let engine = engine.map_err(|reason| TableError::Unavailable(format!("the embedded database: {reason}")))?;
+        let client = client(InProcess::new(engine.queue()));
+        Ok(Self { engine, client })
+    }
+
+    /// An SDK client of this engine, with the SDK's own retries off.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The table on this engine, with its tables made.
+    ///
+    /// # Errors
+    /// As [`crate::dynamodb::create_tables`].
+    pub async fn table(&self, names: &Names) -> Result<Retrying<DynamoTable>, TableError> {
+        crate::dynamodb::create_tables(&self.client, names, false).await?;
+        Ok(Retrying(DynamoTable(self.client())))
+    }
+
+    /// Finishes what is queued, closes the file and returns when the engine's thread has ended.
+    pub fn shutdown(self) {
+        self.engine.stop();
+    }
+}
+
+fn client(connector: InProcess) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("local"))
+        .endpoint_url("http://embedded")
+        .allow_no_auth()
+        .http_client(SharedHttpClient::new(connector))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}

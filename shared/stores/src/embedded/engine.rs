@@ -1,0 +1,203 @@
+//! The engine's own thread: it drains its queue, works it off, makes it durable once, then answers.
+//!
+//! Group commit: the database runs without a sync per commit (`synchronous = NORMAL` under WAL), and the thread
+//! syncs the write-ahead log once for every batch. Nobody hears of a write before it is on disk.
+
+use dynoxide::{
+    Database, DynoxideError,
+    actions::{
+        create_table::{CreateTableRequest, CreateTableResponse},
+        delete_item::{DeleteItemRequest, DeleteItemResponse},
+        describe_table::{DescribeTableRequest, DescribeTableResponse},
+        get_item::{GetItemRequest, GetItemResponse},
+        put_item::{PutItemRequest, PutItemResponse},
+        query::{QueryRequest, QueryResponse},
+        transact_write_items::{TransactWriteItemsRequest, TransactWriteItemsResponse},
+        update_item::{UpdateItemRequest, UpdateItemResponse},
+    },
+};
+use std::{
+    fmt,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread::JoinHandle,
+};
+use tokio::sync::oneshot;
+
+/// The most jobs that share one sync.
+const BATCH: usize = 512;
+
+pub type Queue = mpsc::Sender<Job>;
+type Outcome = Result<Answer, DynoxideError>;
+
+macro_rules! operations {
+    ($($name:ident: $request:ty => $response:ty, $method:ident;)+) => {
+        /// A request, read.
+        pub enum Operation {
+            $($name($request)),+
+        }
+
+        /// What the engine answers.
+        pub enum Answer {
+            $($name($response)),+
+        }
+
+        fn run(database: &Database, operation: Operation) -> Outcome {
+            match operation {
+                $(Operation::$name(request) => database.$method(request).map(Answer::$name)),+
+            }
+        }
+    };
+}
+
+operations! {
+    CreateTable: CreateTableRequest => CreateTableResponse, create_table;
+    DeleteItem: DeleteItemRequest => DeleteItemResponse, delete_item;
+    DescribeTable: DescribeTableRequest => DescribeTableResponse, describe_table;
+    GetItem: GetItemRequest => GetItemResponse, get_item;
+    PutItem: PutItemRequest => PutItemResponse, put_item;
+    Query: QueryRequest => QueryResponse, query;
+    TransactWriteItems: TransactWriteItemsRequest => TransactWriteItemsResponse, transact_write_items;
+    UpdateItem: UpdateItemRequest => UpdateItemResponse, update_item;
+}
+
+impl Operation {
+    fn writes(&self) -> bool {
+        !matches!(self, Operation::DescribeTable(_) | Operation::GetItem(_) | Operation::Query(_))
+    }
+}
+
+/// Work for the thread.
+pub enum Job {
+    Run { operation: Operation, reply: oneshot::Sender<Outcome> },
+    Stop,
+}
+
+/// The thread and its queue.
+pub struct Engine {
+    queue: Queue,
+    thread: JoinHandle<()>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    pub fn in_memory() -> Result<Self, String> {
+        let database = Database::memory().map_err(|error| error.to_string())?;
+        Self::start(Store { database, log: None })
+    }
+
+    pub fn on_file(directory: &Path, file: &str) -> Result<Self, String> {
+        std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
+        let path = directory.join(file);
+        let text = path.to_str().ok_or("the data directory's name is not UTF-8")?;
+        let database = Database::new(text).map_err(|error| error.to_string())?;
+        // The only public way to `synchronous = NORMAL`: leaving bulk loading sets it.
+        database.enable_bulk_loading().and_then(|()| database.disable_bulk_loading()).map_err(|e| e.to_string())?;
+        let log = Log { path: directory.join(format!("{file}-wal")), file: None };
+        Self::start(Store { database, log: Some(log) })
+    }
+
+    fn start(store: Store) -> Result<Self, String> {
+        let (queue, jobs) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("store".to_owned());
+        let thread = thread.spawn(move || store.work(&jobs)).map_err(|error| error.to_string())?;
+        Ok(Self { queue, thread })
+    }
+
+    pub fn queue(&self) -> Queue {
+        self.queue.clone()
+    }
+
+    /// Waits until everything queued before is done and the database is closed.
+    pub fn stop(self) {
+        if self.queue.send(Job::Stop).is_ok() && self.thread.join().is_err() {
+            tracing::error!("the embedded database's thread panicked");
+        }
+    }
+}
+
+/// What the thread owns.
+struct Store {
+    database: Database,
+    /// The write-ahead log to sync; none in memory.
+    log: Option<Log>,
+}
+
+impl Store {
+    fn work(mut self, jobs: &mpsc::Receiver<Job>) {
+        let mut done = Vec::with_capacity(BATCH);
+        while let Ok(first) = jobs.recv() {
+            let stop = self.batch(first, jobs, &mut done);
+            self.answer(&mut done);
+            if stop {
+                return;
+            }
+        }
+    }
+
+    /// Works off what is queued, and says whether to stop afterwards.
+    fn batch(&mut self, first: Job, jobs: &mpsc::Receiver<Job>, done: &mut Vec<Done>) -> bool {
+        let mut next = Some(first);
+        while let Some(job) = next {
+            let Job::Run { operation, reply } = job else { return true };
+            let wrote = operation.writes();
+            let outcome = run(&self.database, operation);
+            if self.log.is_none() {
+                answer(reply, outcome);
+            } else {
+                done.push(Done { reply, outcome, wrote });
+            }
+            next = if done.len() < BATCH { jobs.try_recv().ok() } else { None };
+        }
+        false
+    }
+
+    fn answer(&mut self, done: &mut Vec<Done>) {
+        let wrote = done.iter().any(|done| done.wrote && done.outcome.is_ok());
+        let synced = match &mut self.log {
+            Some(log) if wrote => log.sync(),
+            _ => Ok(()),
+        };
+        for Done { reply, outcome, .. } in done.drain(..) {
+            match &synced {
+                Ok(()) => answer(reply, outcome),
+                Err(error) => answer(reply, Err(DynoxideError::InternalServerError(error.to_string()))),
+            }
+        }
+    }
+}
+
+/// A caller that has gone away does not want its answer.
+fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+    drop(reply.send(outcome));
+}
+
+struct Done {
+    reply: oneshot::Sender<Outcome>,
+    outcome: Outcome,
+    wrote: bool,
+}
+
+/// SQLite's write-ahead log, which exists from the first write until the database is closed.
+struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    fn sync(&mut self) -> std::io::Result<()> {
+        if self.file.is_none() {
+            self.file = Some(File::open(&self.path)?);
+        }
+        match &self.file {
+            Some(file) => file.sync_data(),
+            None => Ok(()),
+        }
+    }
+}

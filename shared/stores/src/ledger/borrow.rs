@@ -1,0 +1,286 @@
+//! Loans: money moves from every scope of the chain to the lane, and the hold with it, in one transaction.
+
+use super::{
+    Ledger, Refusal,
+    chain::{Chain, Scope},
+    lane::{Hold, free_name, hold_name, lane_key, spent_name},
+    reserve::unavailable,
+    sweep::hour,
+};
+use crate::table::{Get, Item, Key, Put, Reason, TableError, Update, Write};
+use domain::{
+    Usd,
+    call::{Ask, Reservation},
+    key::BudgetMode,
+};
+
+/// A loan is meant to last for so many calls ...
+const CHUNK_CALLS: u64 = 64;
+/// ... but never takes more than one such part of what the narrowest scope has.
+const SHARE: i128 = 16;
+/// How often money is called back before the budget counts as spent.
+const RECALLS: u32 = 3;
+
+/// What the loan is for.
+pub enum Purpose<'a> {
+    Admit(&'a Ask<'a>),
+    /// The hold becomes `larger`; it is `from` now.
+    TopUp {
+        from: Reservation,
+    },
+}
+
+/// How borrowing ended.
+pub enum Lent {
+    /// The hold stands, and so much is free in the lane.
+    Held { free: Usd },
+    /// No scope has it, and nothing is idle elsewhere.
+    Empty { remaining: Usd },
+    /// Somebody was faster: look at the lane again.
+    Again,
+}
+
+/// A scope as it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeState {
+    /// Not lent yet; may be negative.
+    pub available: Usd,
+    /// The budget and key version it was opened with; `None` if nobody opened it in this window.
+    pub opened: Option<(Usd, u64)>,
+    /// Spent by lanes that are closed, and before the key had a budget.
+    pub spent: Usd,
+}
+
+impl Ledger {
+    /// Reads a scope, consistently; one that nobody opened has its whole budget left.
+    pub(super) async fn scope(&self, scope: &Scope) -> Result<ScopeState, TableError> {
+        let key = Key::new(scope.pk.as_str(), "SCOPE");
+        let item = self.table.get(&Get::consistent(&self.names.quotas, key)).await?;
+        let state = match item {
+            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO },
+            Some(item) => ScopeState {
+                available: item.money("av").unwrap_or_default(),
+                opened: Some((item.money("b").unwrap_or_default(), item.count("v").unwrap_or_default())),
+                spent: item.money("sp").unwrap_or_default(),
+            },
+        };
+        self.hints.see(&scope.pk, state.available, self.clock.now());
+        Ok(state)
+    }
+
+    /// Lends the lane what `wanted` lacks, and holds it. `have` is the lane's free money as just seen.
+    pub(super) async fn borrow(
+        &self,
+        chain: &Chain,
+        wanted: &Reservation,
+        purpose: &Purpose<'_>,
+        have: Option<Usd>,
+    ) -> Result<Lent, Refusal> {
+        let needed = match purpose {
+            Purpose::Admit(_) => wanted.worst_case,
+            Purpose::TopUp { from } => wanted.worst_case.saturating_sub(from.worst_case),
+        };
+        let lack = needed.saturating_sub(have.unwrap_or_default());
+        for _ in 0..RECALLS {
+            let Some(states) = self.states(chain).await? else { return Ok(Lent::Again) };
+            let least = states.iter().map(|state| state.available).min().unwrap_or_default();
+            if let Some(loan) = loan(chain.mode, lack, least, needed, have.unwrap_or_default()) {
+                let terms = Terms { chain, wanted, purpose, have, needed, lack, loan };
+                return self.lend(&terms, &states).await;
+            }
+            let recalled = self.recall(chain, &wanted.lane, lack.saturating_sub(least)).await;
+            let recalled = recalled.map_err(|error| unavailable(&error.0))?;
+            if recalled.contended {
+                return Ok(Lent::Again);
+            }
+            if recalled.freed == Usd::ZERO {
+                let remaining = least.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
+                return Ok(Lent::Empty { remaining });
+            }
+        }
+        Ok(Lent::Again)
+    }
+
+    /// Every scope of the chain; `None` if one had to be brought to its key's newer budget first.
+    async fn states(&self, chain: &Chain) -> Result<Option<Vec<ScopeState>>, Refusal> {
+        let mut states = Vec::with_capacity(chain.scopes.len());
+        for scope in &chain.scopes {
+            let state = self.scope(scope).await.map_err(|error| unavailable(&error))?;
+            if state.opened.is_some_and(|(budget, version)| version < chain.version && budget != scope.budget) {
+                self.set_budget(scope, chain.version, state).await.map_err(|error| unavailable(&error))?;
+                return Ok(None);
+            }
+            states.push(state);
+        }
+        Ok(Some(states))
+    }
+
+    async fn lend(&self, terms: &Terms<'_>, states: &[ScopeState]) -> Result<Lent, Refusal> {
+        match self.table.transact(&self.writes(terms, states)).await {
+            Ok(()) => {
+                for (scope, state) in terms.chain.scopes.iter().zip(states) {
+                    let left = state.available.saturating_sub(terms.loan);
+                    self.hints.see(&scope.pk, left, self.clock.now());
+                }
+                Ok(Lent::Held { free: terms.left() })
+            }
+            Err(TableError::TransactionCancelled { reasons }) => Ok(terms.after(&reasons)),
+            Err(error) if error.is_contention() => Ok(Lent::Again),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    fn writes(&self, terms: &Terms<'_>, states: &[ScopeState]) -> Vec<Write> {
+        let mut writes = vec![Write::Update(self.lane_takes(terms))];
+        for (scope, state) in terms.chain.scopes.iter().zip(states) {
+            writes.push(self.scope_gives(terms, scope, state));
+            if terms.have.is_none() {
+                writes.push(Write::Put(Put::new(&self.names.quotas, terms.loan_item(scope))));
+            }
+        }
+        writes
+    }
+
+    fn lane_takes(&self, terms: &Terms<'_>) -> Update {
+        let Terms { chain, wanted, purpose, have, .. } = terms;
+        let mut set = "SET #a = if_not_exists(#a, :z) + :d, #s = if_not_exists(#s, :z), #h = :hold, \
+                       #g = if_not_exists(#g, :z) + :one, lv = :hour, #n = if_not_exists(#n, :z)"
+            .to_owned();
+        let mut condition = match have {
+            Some(_) => "#a = :have".to_owned(),
+            None => "attribute_not_exists(#a)".to_owned(),
+        };
+        let mut update = Update::new(&self.names.quotas, lane_key(&wanted.lane), "")
+            .name("#a", free_name(&chain.code))
+            .name("#s", spent_name(&chain.code))
+            .name("#h", hold_name(&wanted.call))
+            .name("#g", "g")
+            .name("#n", "n")
+            .value(":z", 0_u32)
+            .value(":one", 1_u32)
+            .value(":d", terms.loan.saturating_sub(terms.needed))
+            .value(":hold", Hold::of(wanted).text())
+            .value(":hour", hour(self.clock.now()));
+        if let Some(have) = have {
+            update = update.value(":have", *have);
+        }
+        match purpose {
+            Purpose::Admit(ask) => {
+                set.push_str(" + :one");
+                condition.push_str(" AND attribute_not_exists(#h)");
+                if let Some(most) = ask.key.max_parallel {
+                    condition.push_str(" AND (attribute_not_exists(#n) OR #n < :max)");
+                    update = update.value(":max", most);
+                }
+            }
+            Purpose::TopUp { from } => {
+                condition.push_str(" AND #h = :before");
+                update = update.value(":before", Hold::of(from).text());
+            }
+        }
+        update.expression = set;
+        update.when(condition)
+    }
+
+    fn scope_gives(&self, terms: &Terms<'_>, scope: &Scope, state: &ScopeState) -> Write {
+        let key = Key::new(scope.pk.as_str(), "SCOPE");
+        if state.opened.is_none() {
+            let left = scope.budget.saturating_sub(terms.loan);
+            let item = opened(scope, left, Usd::ZERO, terms.chain.version);
+            return Write::Put(Put::new(&self.names.quotas, item).if_absent());
+        }
+        let update = Update::new(&self.names.quotas, key, "SET av = av - :t").value(":t", terms.loan);
+        let on_credit = terms.chain.mode == BudgetMode::LastOne && state.available < terms.loan;
+        Write::Update(if on_credit {
+            let owed = Usd::ZERO.saturating_sub(terms.have.unwrap_or_default());
+            update.when("av > :owed").value(":owed", owed)
+        } else {
+            update.when("av >= :t")
+        })
+    }
+}
+
+/// A scope's item when it is opened.
+pub(super) fn opened(scope: &Scope, available: Usd, spent: Usd, version: u64) -> Item {
+    Item::at(scope.pk.as_str(), "SCOPE")
+        .with("av", available)
+        .with("b", scope.budget)
+        .with("sp", spent)
+        .with("v", version)
+}
+
+/// How much to lend, if the narrowest scope can: what lacks, or a chunk of it where there is plenty.
+/// Only `last_one` lends beyond what is there, and then exactly what lacks, while anything at all is left.
+fn loan(mode: BudgetMode, lack: Usd, least: Usd, needed: Usd, have: Usd) -> Option<Usd> {
+    if least >= lack {
+        let share = Usd::from_pico(least.pico() / SHARE);
+        return Some(lack.max(needed.saturating_times(CHUNK_CALLS).min(share)));
+    }
+    let something_left = least.saturating_add(have) > Usd::ZERO;
+    (mode == BudgetMode::LastOne && something_left).then_some(lack)
+}
+
+/// One loan, agreed but not made.
+struct Terms<'a> {
+    chain: &'a Chain,
+    wanted: &'a Reservation,
+    purpose: &'a Purpose<'a>,
+    have: Option<Usd>,
+    needed: Usd,
+    lack: Usd,
+    loan: Usd,
+}
+
+impl Terms<'_> {
+    /// What is free in the lane afterwards.
+    fn left(&self) -> Usd {
+        self.loan.saturating_sub(self.lack)
+    }
+
+    fn loan_item(&self, scope: &Scope) -> Item {
+        let chain: Vec<&str> = self.chain.scopes.iter().map(|scope| scope.pk.as_str()).collect();
+        loan_item(scope, &self.wanted.lane, &self.chain.code, chain)
+    }
+
+    /// A cancelled transaction shows the lane: our own hold in it means that it was done before [M8].
+    fn after(&self, reasons: &[Reason]) -> Lent {
+        let Some(Reason::ConditionFailed { old: Some(lane) }) = reasons.first() else { return Lent::Again };
+        let ours = Hold::of(self.wanted).text();
+        if lane.text(&hold_name(&self.wanted.call)) != Some(ours.as_str()) {
+            return Lent::Again;
+        }
+        Lent::Held { free: lane.money(&free_name(&self.chain.code)).unwrap_or_default() }
+    }
+}
+
+/// The row by which a scope finds the lanes it lent to.
+pub(super) fn loan_item(scope: &Scope, lane: &str, code: &str, chain: Vec<&str>) -> Item {
+    Item::at(scope.pk.as_str(), format!("L#{lane}#{code}")).with("lane", lane).with("win", code).with("chain", chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn usd(pico: i128) -> Usd {
+        Usd::from_pico(pico)
+    }
+
+    #[test]
+    fn a_loan_is_a_chunk_where_there_is_plenty_and_the_lack_where_there_is_not() {
+        let strict = |least| loan(BudgetMode::Strict, usd(10), usd(least), usd(10), usd(0));
+        assert_eq!(strict(100_000), Some(usd(640)));
+        assert_eq!(strict(1_600), Some(usd(100)));
+        assert_eq!(strict(10), Some(usd(10)));
+        assert_eq!(strict(9), None);
+    }
+
+    #[test]
+    fn m2_the_last_one_is_lent_exactly_what_it_lacks() {
+        let last_one = |least, have| loan(BudgetMode::LastOne, usd(10 - have), usd(least), usd(10), usd(have));
+        assert_eq!(last_one(1, 0), Some(usd(10)));
+        assert_eq!(last_one(0, 0), None);
+        assert_eq!(last_one(0, 3), Some(usd(7)));
+        assert_eq!(last_one(-3, 3), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! What an instance remembers for a moment: lanes found dry, and what scopes had left. Hints only.
+
+use domain::{Timestamp, Usd};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// How long a refusal is repeated without asking the table.
+const DRY_MS: u64 = 250;
+/// How long a scope's figure serves for what is reported as remaining.
+const SEEN_MS: u64 = 10_000;
+/// Beyond so many entries, old ones are dropped.
+const ENTRIES: usize = 10_000;
+
+#[derive(Default)]
+pub struct Hints {
+    /// Goes up whenever money may have come free here.
+    freed: AtomicU64,
+    dry: Mutex<HashMap<String, Dry>>,
+    seen: Mutex<HashMap<String, (Usd, Timestamp)>>,
+}
+
+#[derive(Clone, Copy)]
+struct Dry {
+    worst: Usd,
+    remaining: Usd,
+    at: Timestamp,
+    freed: u64,
+}
+
+impl Hints {
+    /// Money came free: nothing is known to be dry any more.
+    pub fn freed(&self) {
+        self.freed.fetch_add(1, Ordering::Release);
+    }
+
+    /// A moment to remember, before the table is asked.
+    pub fn moment(&self) -> u64 {
+        self.freed.load(Ordering::Acquire)
+    }
+
+    /// Remembers that `lane` could not get `worst`, unless money came free since `moment`.
+    pub fn mark_dry(&self, lane: &str, worst: Usd, remaining: Usd, moment: u64, now: Timestamp) {
+        let mut dry = self.dry.lock().unwrap_or_else(PoisonError::into_inner);
+        if dry.len() > ENTRIES {
+            dry.retain(|_, dry| now.millis_since(dry.at) < DRY_MS);
+        }
+        dry.insert(lane.to_owned(), Dry { worst, remaining, at: now, freed: moment });
+    }
+
+    /// What was left when the lane was last found dry for so much, if that was just now.
+    pub fn dry(&self, lane: &str, worst: Usd, now: Timestamp) -> Option<Usd> {
+        let dry = *self.dry.lock().unwrap_or_else(PoisonError::into_inner).get(lane)?;
+        let fresh = now.millis_since(dry.at) < DRY_MS && dry.freed == self.moment();
+        (fresh && worst >= dry.worst).then_some(dry.remaining)
+    }
+
+    /// Remembers what a scope had left to lend.
+    pub fn see(&self, scope: &str, available: Usd, now: Timestamp) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() > ENTRIES {
+            seen.retain(|_, (_, at)| now.millis_since(*at) < SEEN_MS);
+        }
+        seen.insert(scope.to_owned(), (available, now));
+    }
+
+    pub fn seen(&self, scope: &str, now: Timestamp) -> Option<Usd> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(scope).filter(|(_, at)| now.millis_since(*at) < SEEN_MS).map(|(available, _)| *available)
+    }
+}

@@ -1,0 +1,121 @@
+//! A lane item, and the holds in it.
+
+use crate::table::{Item, Key, Value};
+use domain::{
+    CallId, KeyId, Timestamp, Usd,
+    call::{Ask, Reservation},
+    key::VirtualKey,
+};
+
+/// One call's money, as the lane keeps it: `"<expiry in seconds>,<W>,<ambiguous>,<window>"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub expires: u64,
+    pub worst: Usd,
+    pub ambiguous: Usd,
+    pub window: String,
+}
+
+impl Hold {
+    pub fn of(reservation: &Reservation) -> Self {
+        Self {
+            expires: reservation.lease_until.millis().div_ceil(1000),
+            worst: reservation.worst_case,
+            ambiguous: reservation.ambiguous,
+            window: reservation.window.clone(),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        format!("{},{},{},{}", self.expires, self.worst.pico(), self.ambiguous.pico(), self.window)
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(4, ',');
+        let expires = parts.next()?.parse().ok()?;
+        let worst = Usd::from_pico(parts.next()?.parse().ok()?);
+        let ambiguous = Usd::from_pico(parts.next()?.parse().ok()?);
+        Some(Self { expires, worst, ambiguous, window: parts.next()?.to_owned() })
+    }
+
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.expires < now.secs()
+    }
+}
+
+/// The largest amount that is held or lent; anything above is as good as it.
+const LARGEST: Usd = Usd::from_pico(10_i128.pow(36));
+
+/// What is asked for, before it is held.
+pub fn wanted(ask: &Ask<'_>, window: &str) -> Reservation {
+    Reservation {
+        call: ask.call.clone(),
+        key: ask.key.id.clone(),
+        lane: lane_of(ask.key, ask.call),
+        window: window.to_owned(),
+        worst_case: ask.worst_case.clamp(Usd::ZERO, LARGEST),
+        ambiguous: ask.ambiguous.clamp(Usd::ZERO, LARGEST),
+        lease_until: ask.lease_until,
+        remaining: None,
+    }
+}
+
+/// How many lanes a key's calls spread over. Calls in flight are counted per lane, so a limit on them means one.
+pub fn lanes(key: &VirtualKey) -> u32 {
+    if key.max_parallel.is_some() { 1 } else { key.lanes.max(1) }
+}
+
+/// The same call always goes to the same lane, so that a repetition finds its hold.
+fn lane_of(key: &VirtualKey, call: &CallId) -> String {
+    lane(&key.id, crc32fast::hash(call.as_str().as_bytes()) % lanes(key))
+}
+
+pub fn lane(key: &KeyId, number: u32) -> String {
+    format!("{key}#{number}")
+}
+
+/// The key that owns a lane.
+pub fn owner(lane: &str) -> KeyId {
+    KeyId::from(lane.rsplit_once('#').map_or(lane, |(key, _)| key))
+}
+
+pub fn lane_key(lane: &str) -> Key {
+    Key::new(format!("LANE#{lane}"), "LANE")
+}
+
+pub fn free_name(window: &str) -> String {
+    format!("a:{window}")
+}
+
+pub fn spent_name(window: &str) -> String {
+    format!("s:{window}")
+}
+
+pub fn hold_name(call: &CallId) -> String {
+    format!("h:{call}")
+}
+
+/// Money lent to the lane and not held; `None` before its first loan in the window.
+pub fn free(lane: &Item, window: &str) -> Option<Usd> {
+    lane.money(&free_name(window))
+}
+
+pub fn in_flight(lane: &Item) -> u64 {
+    lane.count("n").unwrap_or_default()
+}
+
+pub fn hold(lane: &Item, call: &CallId) -> Option<Hold> {
+    lane.text(&hold_name(call)).and_then(Hold::parse)
+}
+
+pub fn holds(lane: &Item) -> impl Iterator<Item = (CallId, Hold)> {
+    lane.0.iter().filter_map(|(name, value)| match (name.strip_prefix("h:"), value) {
+        (Some(call), Value::S(text)) => Some((CallId::from(call), Hold::parse(text)?)),
+        _ => None,
+    })
+}
+
+/// Holds whose lease has passed.
+pub fn due(lane: &Item, now: Timestamp) -> Vec<(CallId, Hold)> {
+    holds(lane).filter(|(_, hold)| hold.is_due(now)).collect()
+}

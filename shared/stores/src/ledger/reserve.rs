@@ -1,0 +1,193 @@
+//! Admission: one conditional write on the lane, and what its failure tells.
+
+use super::{
+    Ledger, Refusal,
+    borrow::{Lent, Purpose},
+    chain::Chain,
+    lane::{self, Hold, due, free_name, hold_name, in_flight, lane_key, spent_name},
+    sweep::hour,
+};
+use crate::{
+    calls::bare_record,
+    retry::Backoff,
+    table::{Item, Returns, TableError, Update},
+};
+use domain::{
+    Timestamp, Usd,
+    call::{Ask, Reservation, State},
+};
+
+/// How often an admission goes back to its lane.
+const ROUNDS: u32 = 24;
+/// An admitter stops when its lease has less than this left, so that nobody expires what it is writing.
+const LEAST_LEASE_MS: u64 = 1_000;
+
+/// What a failed admission found in the lane.
+enum Found {
+    /// The hold is there: our own earlier write, its answer lost [M8].
+    Held(Reservation),
+    /// Holds past their lease, in the way.
+    Due(Vec<(domain::CallId, Hold)>),
+    Full,
+    /// Not enough money: what is free, `None` before the first loan.
+    Short(Option<Usd>),
+}
+
+impl Ledger {
+    /// Holds the worst case of a call. Asking again for the same call finds the same hold [M8].
+    ///
+    /// # Errors
+    /// [`Refusal`]; after any of them nothing is held.
+    pub async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
+        let chain = Chain::of(ask.key, ask.now);
+        let wanted = lane::wanted(ask, &chain.code);
+        if let Some(remaining) = self.hints.dry(&wanted.lane, wanted.worst_case, self.clock.now()) {
+            return Err(spent(remaining, &chain, wanted.worst_case));
+        }
+        let outcome = self.admit(ask, &chain, &wanted).await;
+        if outcome == Err(Refusal::Unavailable) {
+            self.abandon(&wanted).await;
+        }
+        outcome
+    }
+
+    async fn admit(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation) -> Result<Reservation, Refusal> {
+        let mut backoff = Backoff::of(ROUNDS);
+        loop {
+            if wanted.lease_until.millis() < self.clock.now().millis() + LEAST_LEASE_MS {
+                return Err(Refusal::Unavailable);
+            }
+            let moment = self.hints.moment();
+            let seen = match self.table.update(&self.taking(ask, chain, wanted)).await {
+                Ok(before) => return Ok(self.admitted(chain, wanted, before.unwrap_or_default()).await),
+                Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
+                Err(error) if error.is_contention() && backoff.again().await => continue,
+                Err(error) => return Err(unavailable(&error)),
+            };
+            match self.judge(ask, wanted, &seen) {
+                Found::Held(held) => {
+                    let free = lane::free(&seen, &held.window).unwrap_or_default();
+                    return Ok(self.with_remaining(chain, &held, free).await);
+                }
+                Found::Due(due) => self.expire_all(&wanted.lane, due).await.map_err(|error| unavailable(&error.0))?,
+                Found::Full => return Err(Refusal::TooManyInFlight),
+                Found::Short(_) if chain.is_free() => return Err(Refusal::Unavailable),
+                Found::Short(have) => match self.borrow(chain, wanted, &Purpose::Admit(ask), have).await? {
+                    Lent::Held { free } => {
+                        self.register(&wanted.lane, &seen).await;
+                        return Ok(self.with_remaining(chain, wanted, free).await);
+                    }
+                    Lent::Empty { remaining } => {
+                        let now = self.clock.now();
+                        self.hints.mark_dry(&wanted.lane, wanted.worst_case, remaining, moment, now);
+                        return Err(spent(remaining, chain, wanted.worst_case));
+                    }
+                    Lent::Again if backoff.again().await => {}
+                    Lent::Again => return Err(Refusal::Unavailable),
+                },
+            }
+        }
+    }
+
+    /// The one write of an admission.
+    fn taking(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation) -> Update {
+        let full = ask.key.max_parallel;
+        let (expression, mut condition) = if chain.is_free() {
+            let set = "SET #s = if_not_exists(#s, :z), #h = :hold, #n = if_not_exists(#n, :z) + :one, lv = :hour";
+            (set, "attribute_not_exists(#h)".to_owned())
+        } else {
+            let set = "SET #a = #a - :w, #h = :hold, #n = #n + :one, lv = :hour";
+            (set, "#a >= :w AND attribute_not_exists(#h)".to_owned())
+        };
+        if full.is_some() {
+            condition.push_str(" AND (attribute_not_exists(#n) OR #n < :max)");
+        }
+        let update = Update::new(&self.names.quotas, lane_key(&wanted.lane), expression)
+            .when(condition)
+            .returning(Returns::Old)
+            .name("#h", hold_name(&wanted.call))
+            .name("#n", "n")
+            .value(":hold", Hold::of(wanted).text())
+            .value(":one", 1_u32)
+            .value(":hour", hour(self.clock.now()));
+        let update = match full {
+            Some(most) => update.value(":max", most),
+            None => update,
+        };
+        if chain.is_free() {
+            update.name("#s", spent_name(&chain.code)).value(":z", 0_u32)
+        } else {
+            update.name("#a", free_name(&chain.code)).value(":w", wanted.worst_case)
+        }
+    }
+
+    fn judge(&self, ask: &Ask<'_>, wanted: &Reservation, seen: &Item) -> Found {
+        if let Some(hold) = lane::hold(seen, &wanted.call) {
+            return Found::Held(as_held(wanted, hold));
+        }
+        let due = due(seen, self.clock.now());
+        if !due.is_empty() {
+            return Found::Due(due);
+        }
+        if ask.key.max_parallel.is_some_and(|most| in_flight(seen) >= u64::from(most)) {
+            return Found::Full;
+        }
+        Found::Short(lane::free(seen, &wanted.window))
+    }
+
+    /// After the write: what is left, and the housekeeping that the lane asked for.
+    async fn admitted(&self, chain: &Chain, wanted: &Reservation, before: Item) -> Reservation {
+        self.register(&wanted.lane, &before).await;
+        let due = due(&before, self.clock.now());
+        if !due.is_empty() && self.expire_all(&wanted.lane, due).await.is_err() {
+            tracing::warn!(lane = wanted.lane, "holds past their lease are left to the sweeper");
+        }
+        let free = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case);
+        self.with_remaining(chain, wanted, free.saturating_sub(wanted.worst_case)).await
+    }
+
+    /// The reservation, with what lane and narrowest scope have left.
+    pub(super) async fn with_remaining(&self, chain: &Chain, wanted: &Reservation, free: Usd) -> Reservation {
+        let mut narrowest: Option<Usd> = None;
+        for scope in &chain.scopes {
+            let available = match self.hints.seen(&scope.pk, self.clock.now()) {
+                Some(available) => available,
+                None => match self.scope(scope).await {
+                    Ok(scope) => scope.available,
+                    Err(_) => continue,
+                },
+            };
+            narrowest = Some(narrowest.map_or(available, |least| least.min(available)));
+        }
+        let remaining = narrowest.map(|available| available.saturating_add(free).max(Usd::ZERO));
+        Reservation { remaining, ..wanted.clone() }
+    }
+
+    /// The store gave up: if the lost write lands later, it is found released and costs nothing [M10].
+    async fn abandon(&self, wanted: &Reservation) {
+        let record = bare_record(&wanted.call, State::Released, Usd::ZERO, self.clock.now());
+        if self.release(wanted, &record).await.is_err() {
+            tracing::warn!(call = wanted.call.as_str(), "a call that was not admitted is left to its lease");
+        }
+    }
+}
+
+/// The hold that is there, whatever was asked for this time.
+fn as_held(wanted: &Reservation, hold: Hold) -> Reservation {
+    Reservation {
+        worst_case: hold.worst,
+        ambiguous: hold.ambiguous,
+        lease_until: Timestamp::from_secs(hold.expires),
+        window: hold.window,
+        ..wanted.clone()
+    }
+}
+
+fn spent(remaining: Usd, chain: &Chain, needed: Usd) -> Refusal {
+    Refusal::BudgetSpent { remaining, window: chain.window.clone(), needed }
+}
+
+pub(super) fn unavailable(error: &TableError) -> Refusal {
+    tracing::warn!(error = %error, "the ledger cannot be reached");
+    Refusal::Unavailable
+}

@@ -1,0 +1,77 @@
+//! The sweeper: returns what calls that were never heard of again still hold [M6].
+//!
+//! Lanes are found by rows of the hour in which they admitted something: no scan and no index.
+
+use super::{Ledger, LedgerError, lane::due, lane::lane_key};
+use crate::table::{Get, Item, Put, Query, query_all};
+use domain::Timestamp;
+use std::collections::BTreeSet;
+
+const SHARDS: u32 = 16;
+/// A lease of more than so many hours is found by the lane's next admission only.
+const HOURS_BACK: u64 = 2;
+/// Rows are of no use after so many seconds.
+const KEPT_SECS: u64 = 86_400;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Lanes looked at.
+    pub lanes: usize,
+    /// Holds ended.
+    pub expired: usize,
+}
+
+/// The hour, counted since 1970.
+pub(super) fn hour(now: Timestamp) -> u64 {
+    now.secs() / 3600
+}
+
+fn live_pk(hour: u64, shard: u32) -> String {
+    format!("LIVE#{hour}#{shard}")
+}
+
+impl Ledger {
+    /// Expires every hold whose lease has passed. To be called about once a minute, by anyone, any number at once.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; what was not reached is found by the next sweep.
+    pub async fn sweep(&self, now: Timestamp) -> Result<Swept, LedgerError> {
+        let mut swept = Swept::default();
+        for lane in self.live_lanes(now).await? {
+            let read = Get::consistent(&self.names.quotas, lane_key(&lane));
+            let Some(item) = self.table.get(&read).await? else { continue };
+            let due = due(&item, now);
+            swept.lanes += 1;
+            swept.expired += due.len();
+            self.expire_all(&lane, due).await?;
+        }
+        Ok(swept)
+    }
+
+    /// Lanes that admitted something lately.
+    async fn live_lanes(&self, now: Timestamp) -> Result<BTreeSet<String>, LedgerError> {
+        let mut lanes = BTreeSet::new();
+        for hour in hour(now).saturating_sub(HOURS_BACK)..=hour(now) {
+            for shard in 0..SHARDS {
+                let rows = query_all(&*self.table, Query::partition(&self.names.quotas, live_pk(hour, shard))).await?;
+                lanes.extend(rows.iter().filter_map(|row| row.text("sk")).map(str::to_owned));
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// Puts the lane's row for this hour, if the lane as it was before says that it has none yet. Best effort:
+    /// a lane without its row is swept by its own next admission.
+    pub(super) async fn register(&self, lane: &str, before: &Item) {
+        let now = self.clock.now();
+        if before.count("lv") == Some(hour(now)) {
+            return;
+        }
+        let row = Item::at(live_pk(hour(now), crc32fast::hash(lane.as_bytes()) % SHARDS), lane)
+            .with("ttl", now.secs() + KEPT_SECS);
+        if self.table.put(&Put::new(&self.names.quotas, row)).await.is_err() {
+            tracing::warn!(lane, "a lane could not be entered for sweeping");
+        }
+    }
+}

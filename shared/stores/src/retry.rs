@@ -1,0 +1,101 @@
+//! Trying again: full jitter, at most four attempts, none begun later than 800 ms after the first [D3].
+//!
+//! A write whose answer was lost is sent again as it was [M8]: every write of this crate either carries
+//! a condition that shows its own earlier self, or may be repeated without harm.
+
+use crate::table::{Delete, Get, Item, Page, Put, Query, Table, TableError, Update, Write};
+use async_trait::async_trait;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const ATTEMPTS: u32 = 4;
+const IN_ALL: Duration = Duration::from_millis(800);
+/// One attempt without an answer is given up after this.
+const ONE_ATTEMPT: Duration = Duration::from_secs(2);
+
+/// How long to wait before which attempt.
+pub struct Backoff {
+    started: Instant,
+    attempt: u32,
+    attempts: u32,
+}
+
+impl Backoff {
+    /// Starts counting, with the first attempt under way.
+    pub fn start() -> Self {
+        Self::of(ATTEMPTS)
+    }
+
+    /// For contention that clears itself, where more tries fit into the same 800 ms.
+    pub fn of(attempts: u32) -> Self {
+        Self { started: Instant::now(), attempt: 1, attempts }
+    }
+
+    /// Waits and says whether another attempt may be made.
+    pub async fn again(&mut self) -> bool {
+        if self.attempt >= self.attempts {
+            return false;
+        }
+        let pause = jitter(Duration::from_millis(20) * (1 << self.attempt.min(4)));
+        self.attempt += 1;
+        if self.started.elapsed() + pause > IN_ALL {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        true
+    }
+}
+
+/// Anywhere between nothing and `most`.
+fn jitter(most: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+/// A table that tries again where another attempt may help.
+pub struct Retrying<T>(pub T);
+
+/// One verb, tried again while `$again` says so.
+macro_rules! attempts {
+    ($call:expr, $again:expr) => {{
+        let mut backoff = Backoff::start();
+        loop {
+            let answer = match tokio::time::timeout(ONE_ATTEMPT, $call).await {
+                Ok(answer) => answer,
+                Err(_) => Err(TableError::Unavailable("no answer in time".to_owned())),
+            };
+            match answer {
+                Err(error) if $again(&error) && backoff.again().await => {}
+                answer => return answer,
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl<T: Table> Table for Retrying<T> {
+    async fn get(&self, get: &Get) -> Result<Option<Item>, TableError> {
+        attempts!(self.0.get(get), TableError::is_passing)
+    }
+
+    async fn put(&self, put: &Put) -> Result<(), TableError> {
+        attempts!(self.0.put(put), TableError::is_passing)
+    }
+
+    async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {
+        attempts!(self.0.update(update), TableError::is_passing)
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<(), TableError> {
+        attempts!(self.0.delete(delete), TableError::is_passing)
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        attempts!(self.0.query(query), TableError::is_passing)
+    }
+
+    /// Contention is the caller's to judge: a borrower goes back to its lane instead of trying again.
+    async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
+        attempts!(self.0.transact(writes), |error: &TableError| matches!(error, TableError::Unavailable(_)))
+    }
+}

@@ -1,0 +1,187 @@
+//! Lost answers, crashes, repetitions and races; afterwards the books balance.
+
+use crate::harness::{Store, Trial, key, last_one, record, usd};
+use async_trait::async_trait;
+use domain::{Usd, call::Reservation, key::VirtualKey};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use stores::{
+    Table, TableError,
+    chaos::Faults,
+    ledger::{Ledger, Spend},
+    table::{Delete, Get, Item, Page, Put, Query, Update, Write},
+};
+
+/// A table that counts its requests.
+pub struct Counted {
+    table: Arc<dyn Table>,
+    requests: AtomicU64,
+}
+
+impl Counted {
+    pub fn new(table: Arc<dyn Table>) -> Self {
+        Self { table, requests: AtomicU64::new(0) }
+    }
+
+    pub fn count(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    fn one_more(&self) -> &dyn Table {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        &*self.table
+    }
+}
+
+#[async_trait]
+impl Table for Counted {
+    async fn get(&self, get: &Get) -> Result<Option<Item>, TableError> {
+        self.one_more().get(get).await
+    }
+    async fn put(&self, put: &Put) -> Result<(), TableError> {
+        self.one_more().put(put).await
+    }
+    async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {
+        self.one_more().update(update).await
+    }
+    async fn delete(&self, delete: &Delete) -> Result<(), TableError> {
+        self.one_more().delete(delete).await
+    }
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        self.one_more().query(query).await
+    }
+    async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
+        self.one_more().transact(writes).await
+    }
+}
+
+/// What becomes of a call, by its number.
+async fn fate(ledger: Arc<Ledger>, other: Arc<Ledger>, held: Reservation, number: usize) {
+    let settled = |cost: &str| record(&held.call, usd(cost));
+    match number % 5 {
+        // The instance dies before it settles.
+        0 => {}
+        1 => {
+            ledger.settle(&held, &settled("0.011")).await.ok();
+        }
+        2 => {
+            ledger.settle(&held, &settled("0.012")).await.ok();
+            ledger.settle(&held, &settled("0.5")).await.ok();
+        }
+        3 => {
+            let (one, two) = (settled("0.013"), settled("0.014"));
+            let (_, _) = tokio::join!(ledger.settle(&held, &one), other.settle(&held, &two));
+        }
+        _ => {
+            ledger.release(&held, &settled("0")).await.ok();
+        }
+    }
+}
+
+async fn conserve(per_mille: u32, seed: u64, key: VirtualKey) {
+    let latency = Duration::ZERO;
+    let faults = Faults { throttled: 20, conflict: 20, lost_before: per_mille, lost_after: per_mille, latency };
+    let store = Store::chaos(faults, seed).await;
+    let ledgers = [Arc::new(store.ledger()), Arc::new(store.ledger())];
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..240 {
+        let (ledger, other) = (ledgers[number % 2].clone(), ledgers[(number + 1) % 2].clone());
+        let (key, now) = (key.clone(), store.now());
+        running.spawn(async move {
+            let trial = Trial::new(format!("call_{number}"), "0.1");
+            let held = trial.reserve(&ledger, &key, now).await.ok()?;
+            fate(ledger, other, held.clone(), number).await;
+            Some((held, number))
+        });
+    }
+    let mut held = Vec::new();
+    while let Some(outcome) = running.join_next().await {
+        held.extend(outcome.unwrap());
+    }
+    store.clock.advance_millis(120_000);
+    for _ in 0..6 {
+        ledgers[0].sweep(store.now()).await.ok();
+    }
+    for (held, _) in held.iter().filter(|(_, number)| number % 10 == 0) {
+        ledgers[1].settle(held, &record(&held.call, usd("0.02"))).await.ok();
+    }
+    balance(&store, &key).await;
+}
+
+/// Sum of call records = what lanes spent; nothing is held; what is left and what is spent make the budget.
+async fn balance(store: &Store, key: &VirtualKey) {
+    let mut recorded = Usd::ZERO;
+    let calls = stores::calls::Calls::new(store.table.clone(), store.names.clone());
+    for number in 0..240 {
+        let call = domain::CallId::from(format!("call_{number}"));
+        let found = loop {
+            match calls.get(&call).await {
+                Ok(found) => break found,
+                Err(error) => assert!(error.is_passing(), "{error}"),
+            }
+        };
+        recorded = found.map_or(recorded, |item| recorded.saturating_add(item.record.cost));
+    }
+    let spend = loop {
+        match store.ledger().spend(key, store.now()).await {
+            Ok(spend) => break spend,
+            Err(error) => assert!(error.0.is_passing(), "{error}"),
+        }
+    };
+    assert_eq!(spend, Spend { settled: recorded, reserved: Usd::ZERO });
+    assert!(recorded > Usd::ZERO);
+    let Some(budget) = key.max_budget else { return };
+    let left = all_left(store, key).await;
+    assert_eq!(left.saturating_add(recorded), budget);
+}
+
+/// What scope and lanes have left, taken as one call that fits exactly.
+async fn all_left(store: &Store, key: &VirtualKey) -> Usd {
+    let mut sum = Usd::ZERO;
+    let scope = format!("SCOPE#key#{}#total", key.id);
+    let code = lane_code(store, key).await;
+    for (pk, sk, name) in std::iter::once((scope, "SCOPE", "av".to_owned()))
+        .chain((0..key.lanes).map(|n| (format!("LANE#{}#{n}", key.id), "LANE", format!("a:{code}"))))
+    {
+        let get = Get::consistent(&store.names.quotas, stores::table::Key::new(pk, sk));
+        let item = loop {
+            match store.table.get(&get).await {
+                Ok(item) => break item,
+                Err(error) => assert!(error.is_passing(), "{error}"),
+            }
+        };
+        sum = sum.saturating_add(item.and_then(|item| item.money(&name)).unwrap_or_default());
+    }
+    sum
+}
+
+async fn lane_code(store: &Store, key: &VirtualKey) -> String {
+    let scope = format!("SCOPE#key#{}#total", key.id);
+    let query = Query::partition(&store.names.quotas, scope).beginning("L#");
+    loop {
+        match stores::table::query_all(&*store.table, query.clone()).await {
+            Ok(loans) => return loans.first().and_then(|loan| loan.text("win")).unwrap_or_default().to_owned(),
+            Err(error) => assert!(error.is_passing(), "{error}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m8_m18_three_per_cent_lost_answers_leave_the_books_balanced() {
+    conserve(30, 1, key("a", Some("1000"))).await;
+    conserve(30, 2, key("b", Some("2"))).await;
+    conserve(30, 3, key("c", None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn m8_m18_ten_per_cent_lost_answers_leave_the_books_balanced() {
+    let mut spread = key("d", Some("3"));
+    spread.lanes = 3;
+    conserve(100, 4, spread.clone()).await;
+    conserve(100, 5, last_one(spread)).await;
+}

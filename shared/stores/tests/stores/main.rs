@@ -1,0 +1,33 @@
+//! One conformance suite for every table, and what the stores promise on top of it.
+
+mod chaos;
+mod harness;
+mod ledger;
+mod loopback;
+mod model;
+mod table;
+
+/// Each behaviour, on every kind of table. The emulator's tests pass without one: see `Store::emulator`.
+#[macro_export]
+macro_rules! on_every_table {
+    ($($name:ident),+ $(,)?) => {
+        $crate::on_tables!(memory, $($name),+);
+        $crate::on_tables!(file, $($name),+);
+        $crate::on_tables!(shaken, $($name),+);
+        $crate::on_tables!(emulator, $($name),+);
+    };
+}
+
+#[macro_export]
+macro_rules! on_tables {
+    ($kind:ident, $($name:ident),+) => {
+        mod $kind {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $name() {
+                if let Some(store) = $crate::harness::Store::$kind().await {
+                    super::$name(&store).await;
+                }
+            })+
+        }
+    };
+}
