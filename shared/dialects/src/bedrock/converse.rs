@@ -1,7 +1,9 @@
-//! `bedrock.converse`.
+//! `bedrock.converse`: `POST /model/{modelId}/converse` and `/converse-stream`.
+//!
+//! Shapes: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>.
 
 use crate::{
-    codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
+    codec::{self, Codec, Encoded, Envelope, Glance, Reply, Target, Will},
     framing::{Frame, Framing},
     head::{Edit, Head},
     json::Node,
@@ -12,6 +14,21 @@ use domain::{
     chat::{Request, Response},
 };
 
+mod cache;
+mod content;
+mod element;
+mod family;
+mod fields;
+mod glance;
+mod head;
+mod media;
+mod names;
+mod request;
+mod response;
+mod stop;
+mod stream;
+mod usage;
+
 /// The wire.
 pub struct Converse;
 
@@ -19,34 +36,44 @@ impl Codec for Converse {
     fn framing(&self) -> Framing {
         Framing::EventStream
     }
-    fn head(&self, _: &Node<'_>, _: &Envelope<'_>) -> Result<Head, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn head(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
+        head::head(body, envelope)
     }
-    fn edits(&self, _: &Node<'_>, _: &Will<'_>) -> Vec<Edit> {
-        Vec::new()
+
+    fn edits(&self, body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
+        head::edits(body, will)
     }
-    fn decode_request(&self, _: &Node<'_>, _: &Envelope<'_>) -> Result<Request, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn decode_request(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malformed> {
+        request::decode(body, envelope)
     }
-    fn encode_request(&self, _: &Request, _: &Target<'_>) -> Result<Encoded, Error> {
-        Err(Malformed::invalid("not spoken yet").into())
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+        request::encode(request, target)
     }
-    fn decode_response(&self, _: &Node<'_>) -> Result<Response, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn decode_response(&self, body: &Node<'_>) -> Result<Response, Malformed> {
+        response::decode(body)
     }
-    fn encode_response(&self, _: &Response, _: &Reply<'_>) -> String {
-        String::new()
+
+    fn encode_response(&self, response: &Response, reply: &Reply<'_>) -> String {
+        response::encode(response, reply)
     }
-    fn decoder(&self) -> Box<dyn Decoder> {
-        unimplemented!()
+
+    fn decoder(&self) -> Box<dyn codec::Decoder> {
+        Box::new(stream::Decoder::default())
     }
-    fn encoder(&self, _: &Reply<'_>) -> Box<dyn Encoder> {
-        unimplemented!()
+
+    fn encoder(&self, reply: &Reply<'_>) -> Box<dyn codec::Encoder> {
+        Box::new(stream::Encoder::new(reply))
     }
-    fn glance(&self, _: &Frame) -> Result<Glance, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn glance(&self, frame: &Frame) -> Result<Glance, Malformed> {
+        glance::frame(frame)
     }
-    fn glance_response(&self, _: &Node<'_>) -> Result<Glance, Malformed> {
-        Err(Malformed::invalid("not spoken yet"))
+
+    fn glance_response(&self, body: &Node<'_>) -> Result<Glance, Malformed> {
+        glance::response(body)
     }
 }
