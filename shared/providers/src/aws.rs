@@ -39,6 +39,11 @@ impl Aws {
         Ok(Aws { dialer, sdk: OnceCell::new() })
     }
 
+    /// Settings that were made elsewhere; whoever made them chose the HTTP client.
+    pub fn of(sdk: SdkConfig, dialer: Dialer) -> Aws {
+        Aws { dialer, sdk: OnceCell::new_with(Some(sdk)) }
+    }
+
     /// The configuration to build clients of our own services from: DynamoDB, Secrets Manager, SNS, STS. Loaded once;
     /// no network is asked, also not for the region.
     pub async fn sdk(&self) -> &SdkConfig {

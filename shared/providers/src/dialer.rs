@@ -186,7 +186,15 @@ where
 
 /// An error and what caused it, outermost first.
 pub(crate) fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| (*error).source())
+    std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| cause(*error))
+}
+
+/// An I/O error skips what it wraps when asked for its source.
+fn cause<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 fn failure_of(error: &reqwest::Error) -> Failure {

@@ -76,3 +76,27 @@ where
         Box::pin(async move { connecting.await.map_err(|_| BoxError::from(TooSlow))? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tower::ServiceExt;
+
+    /// How long a connector that never connects is waited for.
+    async fn waited() -> Duration {
+        let blackhole = tower::service_fn(|()| std::future::pending::<Result<(), BoxError>>());
+        let started = tokio::time::Instant::now();
+        let error = PatienceLayer.layer(blackhole).oneshot(()).await.unwrap_err();
+        assert!(error.is::<TooSlow>());
+        started.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn u1_connecting_ends_after_the_attempts_own_limit_or_3_seconds() {
+        assert_eq!(waited().await.as_secs(), 3);
+        assert_eq!(within(Some(Duration::from_secs(7)), waited()).await.as_secs(), 7);
+        assert_eq!(within(None, waited()).await.as_secs(), 3);
+        let nested = within(Some(Duration::from_secs(9)), within(None, waited()));
+        assert_eq!(nested.await.as_secs(), 9);
+    }
+}

@@ -42,3 +42,45 @@ impl Resolve for Checked {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        net::IpAddr,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    /// Answers a name differently each time it is asked.
+    struct Rebinding(Vec<Vec<&'static str>>, AtomicUsize);
+
+    impl Resolve for Rebinding {
+        fn resolve(&self, _: Name) -> Resolving {
+            let answer = self.0[self.1.fetch_add(1, Ordering::SeqCst)].clone();
+            let addresses = answer.into_iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0));
+            Box::pin(async move { Ok(Box::new(addresses) as Addrs) })
+        }
+    }
+
+    async fn ask(checked: &Checked) -> Option<Vec<IpAddr>> {
+        let resolved = checked.resolve("rebind.test".parse().unwrap()).await;
+        resolved.map(|addresses| addresses.map(|address| address.ip()).collect()).ok()
+    }
+
+    #[tokio::test]
+    async fn e4_a_name_that_turns_to_loopback_is_refused_the_second_time() {
+        let rebinding = Rebinding(vec![vec!["8.8.8.8"], vec!["127.0.0.1"]], AtomicUsize::new(0));
+        let checked = Checked::new(Arc::new(rebinding), Reach::Public);
+        assert_eq!(ask(&checked).await, Some(vec!["8.8.8.8".parse().unwrap()]));
+        assert_eq!(ask(&checked).await, None);
+    }
+
+    #[tokio::test]
+    async fn e4_of_several_addresses_only_public_ones_are_left_to_dial() {
+        let mixed = vec!["127.0.0.1", "8.8.8.8", "::ffff:10.0.0.1", "169.254.169.254", "2600::1"];
+        let rebinding = Rebinding(vec![mixed, vec![]], AtomicUsize::new(0));
+        let checked = Checked::new(Arc::new(rebinding), Reach::Public);
+        assert_eq!(ask(&checked).await, Some(vec!["8.8.8.8".parse().unwrap(), "2600::1".parse().unwrap()]));
+        assert_eq!(ask(&checked).await, None, "a name without addresses");
+    }
+}
