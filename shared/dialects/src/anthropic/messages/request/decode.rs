@@ -64,7 +64,9 @@ pub fn counted(body: &Node<'_>) -> Result<Request, Malformed> {
 }
 
 fn messages(body: &Node<'_>, extras: &mut Extras) -> Result<Vec<Message>, Malformed> {
-    let system = extras.optional(body, "system", block::text_blocks)?;
+    let mut system = extras.optional(body, "system", block::text_blocks)?.unwrap_or_default();
+    system.retain(|block| !matches!(&block.content, Content::Text { text, .. } if text.is_empty()));
+    let system = (!system.is_empty()).then_some(system);
     let system = system.map(|content| Message { role: Role::System, content, name: None });
     let turns = match extras.optional(body, "messages", |turns, extras| extras.each(turns, message))? {
         None => return Err(Malformed::missing("messages")),

@@ -81,7 +81,7 @@ fn tier<'r>(request: &'r Request, dropped: &mut Vec<String>) -> Option<&'r str> 
 fn rooms(talk: &Conversation<'_>, tools: &Tools<'_>, target: &Target<'_>) -> Rooms {
     let system = talk.system.iter().filter(|block| block.cache.is_some()).count();
     let pieces = talk.turns.iter().flat_map(|turn| &turn.pieces);
-    let messages = pieces.map(|piece| if let Piece::Block(block) = piece { marks(block) } else { 0 }).sum();
+    let messages = pieces.map(|piece| if let Piece::Block(block, _) = piece { marks(block) } else { 0 }).sum();
     cache::rooms(tools.marks(), system, messages, target.abilities.prompt_caching)
 }
 
@@ -136,7 +136,7 @@ fn pieces(pieces: &[Piece<'_>], to_continue: bool, room: &Room, array: &mut Arra
                 o.string("type", "tool_result").string("tool_use_id", &super::super::ids::mapped(call));
                 o.string("content", NO_RESULT).bool("is_error", true);
             }),
-            Piece::Block(block) => match &block.content {
+            Piece::Block(block, _) => match &block.content {
                 Content::Text { text, citations } if to_continue && at + 1 == pieces.len() => {
                     let content = Content::Text { text: text.trim_end().to_owned(), citations: citations.clone() };
                     block::asked(&Block { content, cache: block.cache.clone() }, room, array);

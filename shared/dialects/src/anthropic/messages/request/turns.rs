@@ -27,7 +27,8 @@ pub struct Turn<'r> {
 /// A block of a turn.
 #[derive(Clone, Copy, Debug)]
 pub enum Piece<'r> {
-    Block(&'r Block),
+    /// With its place: which message, which block of it.
+    Block(&'r Block, (usize, usize)),
     Filler,
     /// The missing result of this call.
     NoResult(&'r str),
@@ -36,7 +37,7 @@ pub enum Piece<'r> {
 impl<'r> Piece<'r> {
     pub fn content(&self) -> Option<&'r Content> {
         match self {
-            Piece::Block(block) => Some(&block.content),
+            Piece::Block(block, _) => Some(&block.content),
             Piece::Filler | Piece::NoResult(_) => None,
         }
     }
@@ -48,6 +49,13 @@ impl<'r> Piece<'r> {
                 Some(Content::ToolResult(result)) => Some(&result.call_id),
                 _ => None,
             },
+        }
+    }
+
+    fn path(&self) -> Option<String> {
+        match self {
+            Piece::Block(_, (message, block)) => Some(format!("messages.{message}.content.{block}")),
+            Piece::Filler | Piece::NoResult(_) => None,
         }
     }
 
@@ -80,7 +88,10 @@ pub fn arrange<'r>(request: &'r Request, model: &str, dropped: &mut Vec<String>)
         if message.role == Role::System && (!in_place || conversation.turns.is_empty()) {
             conversation.lift(blocks, &path, dropped);
         } else {
-            conversation.append(message.role, blocks.into_iter().map(|(_, block)| Piece::Block(block)).collect());
+            conversation.append(
+                message.role,
+                blocks.into_iter().map(|(place, block)| Piece::Block(block, (at, place))).collect(),
+            );
         }
     }
     conversation.pair_results(dropped);
@@ -205,7 +216,7 @@ fn results_first<'r>(calls: Vec<&'r str>, pieces: Vec<Piece<'r>>, dropped: &mut 
         let found = left.iter().position(|result| result.result_of() == Some(call));
         ordered.push(found.map_or(Piece::NoResult(call), |at| left.remove(at)));
     }
-    dropped.extend(left.iter().filter_map(|orphan| Some(format!("tool result {}", orphan.result_of()?))));
+    dropped.extend(left.iter().filter_map(Piece::path));
     ordered.extend(rest);
     if ordered.is_empty() { vec![Piece::Filler] } else { ordered }
 }
