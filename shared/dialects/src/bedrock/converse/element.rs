@@ -14,6 +14,7 @@ use domain::{
     Dialect, Error,
     chat::{Block, Content, Opaque, Signature, Source, ToolCall, ToolResult},
 };
+use std::borrow::Cow;
 
 /// Writes blocks for one request or answer.
 #[derive(Debug)]
@@ -99,9 +100,9 @@ impl Elements {
     fn tool_call(&self, call: &ToolCall) -> String {
         within("toolUse", |o| {
             match self.family {
-                Some(_) => {
-                    o.string("toolUseId", &names::call_id(&call.id)).string("name", &names::in_history(&call.name))
-                }
+                Some(family) => o
+                    .string("toolUseId", &names::call_id(&call.id, family))
+                    .string("name", &names::in_history(&call.name)),
                 None => o.string("toolUseId", &call.id).string("name", &call.name),
             };
             o.raw("input", &input(&call.arguments));
@@ -117,7 +118,7 @@ impl Elements {
         for block in &result.content {
             parts.extend(self.result_part(block)?);
         }
-        let id = if self.family.is_some() { names::call_id(&result.call_id) } else { result.call_id.as_str().into() };
+        let id = self.call_id(&result.call_id);
         Ok(within("toolResult", |o| {
             o.string("toolUseId", &id);
             o.array("content", |content| parts.iter().for_each(|part| content.raw(part)));
@@ -125,6 +126,19 @@ impl Elements {
                 o.string("status", "error");
             }
         }))
+    }
+
+    /// The result that stands for a missing one.
+    pub fn missing_result(&self, call_id: &str, text: &str) -> String {
+        let id = self.call_id(call_id);
+        within("toolResult", |o| {
+            o.string("toolUseId", &id);
+            o.array("content", |content| content.raw(&text_element(text)));
+        })
+    }
+
+    fn call_id<'i>(&self, id: &'i str) -> Cow<'i, str> {
+        self.family.map_or(id.into(), |family| names::call_id(id, family))
     }
 
     /// A part of a result; blank text is refused there as well.
@@ -146,14 +160,6 @@ impl Elements {
 pub fn text_element(text: &str) -> String {
     write::object(|o| {
         o.string("text", text);
-    })
-}
-
-/// The result that stands for a missing one.
-pub fn missing_result(call_id: &str, text: &str) -> String {
-    within("toolResult", |o| {
-        o.string("toolUseId", &names::call_id(call_id));
-        o.array("content", |content| content.raw(&text_element(text)));
     })
 }
 

@@ -84,7 +84,12 @@ const SYNONYMS: [(&str, &str); 7] = [
 impl Medium {
     fn media_type(&self, format: &str) -> String {
         let known = self.formats.iter().find(|(name, _)| *name == format);
-        known.map_or_else(|| format!("{}/{format}", self.name), |(_, media_type)| (*media_type).to_owned())
+        match known {
+            Some((_, media_type)) => (*media_type).to_owned(),
+            // Some clients write the media type, and are understood.
+            None if format.contains('/') => format.to_owned(),
+            None => format!("{}/{format}", self.name),
+        }
     }
 
     /// Bedrock's format of a media type, its parameters (`; charset=utf-8`) aside.

@@ -1,8 +1,9 @@
-//! Tool names and call ids in Bedrock's alphabet: at most 64 of `[a-zA-Z0-9_-]`.
+//! Tool names and call ids in Bedrock's alphabet: at most 64 of `[a-zA-Z0-9_-]`, in ids of all but Claude also `.:`.
 //!
 //! Names come back in answers, so their mapping is reversible: a byte out of the alphabet becomes `_x2e_`. Ids only
 //! have to agree between a call and its result, so theirs is a hash.
 
+use super::family::Family;
 use std::borrow::Cow;
 
 const LONGEST: usize = 64;
@@ -64,17 +65,19 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// A call's id for Bedrock: itself where it fits, else its beginning and a hash, the same for the same id.
-pub fn call_id(id: &str) -> Cow<'_, str> {
-    if (1..=LONGEST).contains(&id.len()) && id.bytes().all(fits) {
-        return Cow::Borrowed(id);
-    }
-    let readable: String = id.bytes().take(KEPT).map(|b| if fits(b) { char::from(b) } else { '_' }).collect();
-    Cow::Owned(format!("{readable}_{:016x}", fnv1a(id.as_bytes())))
+pub fn call_id(id: &str, family: Family) -> Cow<'_, str> {
+    let fits_id = |byte: u8| fits(byte) || (family != Family::Claude && b".:".contains(&byte));
+    if (1..=LONGEST).contains(&id.len()) && id.bytes().all(fits_id) { id.into() } else { hashed(id).into() }
+}
+
+fn hashed(text: &str) -> String {
+    let readable: String = text.bytes().take(KEPT).map(|b| if fits(b) { char::from(b) } else { '_' }).collect();
+    format!("{readable}_{:016x}", fnv1a(text.as_bytes()))
 }
 
 /// A tool's name in history only: nobody maps it back, so one that is too long is hashed like an id.
 pub fn in_history(name: &str) -> String {
-    outbound(name).unwrap_or_else(|| call_id(name).into_owned())
+    outbound(name).unwrap_or_else(|| hashed(name))
 }
 
 /// FNV-1a, 64 bits: <http://www.isthe.com/chongo/tech/comp/fnv/>.
@@ -98,13 +101,15 @@ mod tests {
 
     #[test]
     fn an_id_out_of_the_alphabet_is_always_the_same_and_never_anothers() {
-        assert_eq!(call_id("call_1"), "call_1");
-        let (a, b) = (call_id("call|1"), call_id("call:1"));
+        let claudes = |id| call_id(id, Family::Claude).into_owned();
+        assert_eq!(claudes("call_1"), "call_1");
+        let (a, b) = (claudes("call|1"), claudes("call:1"));
         assert_ne!(a, b);
-        assert_eq!(a, call_id("call|1"));
-        for id in [a, b, call_id(""), call_id(&"x".repeat(500))] {
+        assert_eq!(a, claudes("call|1"));
+        for id in [a, b, claudes(""), claudes(&"x".repeat(500))] {
             assert!((1..=LONGEST).contains(&id.len()) && id.bytes().all(fits), "{id}");
         }
+        assert_eq!(call_id("functions.get:0", Family::Other), "functions.get:0");
     }
 
     proptest! {

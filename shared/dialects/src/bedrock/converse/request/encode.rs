@@ -348,7 +348,7 @@ fn written<'r>(pieces: &[Piece<'r>], elements: &mut Elements) -> Result<Vec<Writ
             Said::Content(content) => elements.write(content)?,
             Said::Ours(text) => Some(element::text_element(text)),
             Said::Prefill(text) => Some(element::text_element(text)),
-            Said::Missing { call_id, text } => Some(element::missing_result(call_id, text)),
+            Said::Missing { call_id, text } => Some(elements.missing_result(call_id, text)),
         };
         texts.extend(text.map(|text| (text, piece.cache)));
     }
