@@ -211,15 +211,15 @@ fn answer(response: HttpResponse) -> Result<Answer, Failure> {
 
 /// Finds our own failure under whatever the SDK wrapped it in. Credentials come first: their errors may have a network
 /// failure of their own inside, which says nothing about Bedrock.
-fn failure_of<E: StdError + 'static>(error: Option<SdkError<E, HttpResponse>>) -> Failure {
+fn failure_of<E: StdError + 'static>(error: Option<Box<SdkError<E, HttpResponse>>>) -> Failure {
     let Some(error) = error else { return Failure::after(Fault::Misconfigured) };
-    if causes(&error).any(|cause| cause.is::<CredentialsError>()) {
+    if causes(&*error).any(|cause| cause.is::<CredentialsError>()) {
         return Failure::before(Fault::BadCredentials);
     }
-    if let Some(failure) = causes(&error).find_map(|cause| cause.downcast_ref::<Failure>()) {
+    if let Some(failure) = causes(&*error).find_map(|cause| cause.downcast_ref::<Failure>()) {
         return *failure;
     }
-    match error {
+    match *error {
         SdkError::TimeoutError(_) => Failure::after(Fault::TimedOut),
         SdkError::ConstructionFailure(_) => Failure::before(Fault::Misconfigured),
         // No request was made: no credential, or no scheme that could use one.

@@ -14,7 +14,7 @@ use resolver::{Checked, Resolve, SystemResolver};
 use std::{
     error::Error as StdError,
     fmt, io,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -42,9 +42,11 @@ struct Policy {
     allow: Vec<HostPort>,
     /// Judges every address.
     guarded: Client,
-    /// For the exact hosts and ports in `allow`; judges nothing.
-    open: Client,
+    /// For the exact hosts and ports in `allow`, if there are any; judges nothing.
+    open: Option<Client>,
     resolver: Arc<dyn Resolve>,
+    /// The dialer for AWS endpoints that belongs to this one, once somebody needed it.
+    aws_endpoints: OnceLock<Dialer>,
 }
 
 /// The dialer could not be made.
@@ -80,12 +82,17 @@ impl Dialer {
         Self::with_policy(Reach::Public, egress.allow.clone(), resolver)
     }
 
-    /// For hosts that the AWS endpoint rules derive: private addresses pass too (interface endpoints) [E2].
+    /// For hosts that the AWS endpoint rules derive: private addresses pass too (interface endpoints) [E2]. One for
+    /// all who ask, so that they share connections.
     ///
     /// # Errors
     /// TLS could not be set up.
     pub fn for_aws_endpoints(&self) -> Result<Dialer, Unbuilt> {
-        Self::with_policy(Reach::PrivateToo, Vec::new(), self.0.resolver.clone())
+        if let Some(dialer) = self.0.aws_endpoints.get() {
+            return Ok(dialer.clone());
+        }
+        let dialer = Self::with_policy(Reach::PrivateToo, Vec::new(), self.0.resolver.clone())?;
+        Ok(self.0.aws_endpoints.get_or_init(|| dialer).clone())
     }
 
     /// For the AWS credential chain and our own stores: AWS endpoints, the metadata services, and `local`, the
@@ -100,8 +107,11 @@ impl Dialer {
 
     fn with_policy(reach: Reach, allow: Vec<HostPort>, resolver: Arc<dyn Resolve>) -> Result<Dialer, Unbuilt> {
         let guarded = client(Checked::new(resolver.clone(), reach)).https_only(true).build().map_err(Unbuilt)?;
-        let open = client(Checked::new(resolver.clone(), Reach::Anywhere)).build().map_err(Unbuilt)?;
-        Ok(Dialer(Arc::new(Policy { reach, allow, guarded, open, resolver })))
+        let open = match allow.is_empty() {
+            true => None,
+            false => Some(client(Checked::new(resolver.clone(), Reach::Anywhere)).build().map_err(Unbuilt)?),
+        };
+        Ok(Dialer(Arc::new(Policy { reach, allow, guarded, open, resolver, aws_endpoints: OnceLock::new() })))
     }
 
     /// Sends one request, once, and waits for the headers of its answer.
@@ -135,7 +145,7 @@ impl Dialer {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let port = url.port_or_known_default().ok_or(refused)?;
         if self.0.allow.iter().any(|allowed| allowed.port == port && allowed.host == bare) {
-            return Ok(&self.0.open);
+            return self.0.open.as_ref().ok_or(refused);
         }
         let literal_passes = bare.parse().map_or(true, |address| self.0.reach.passes(address));
         if url.scheme() == "https" && literal_passes { Ok(&self.0.guarded) } else { Err(refused) }
@@ -148,6 +158,7 @@ impl fmt::Debug for Dialer {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the only HTTP client there is [E8]")]
 fn client(resolver: Checked) -> reqwest::ClientBuilder {
     Client::builder()
         .redirect(redirect::Policy::none())

@@ -114,13 +114,13 @@ impl StdError for Undecoded {}
 /// There was none; or, in `None`, the SDK decoded it after all: an SDK that no longer asks the bag for the deserializer.
 pub fn handed_back<O, E: StdError + 'static>(
     sent: Result<O, SdkError<E, HttpResponse>>,
-) -> Result<HttpResponse, Option<SdkError<E, HttpResponse>>> {
+) -> Result<HttpResponse, Option<Box<SdkError<E, HttpResponse>>>> {
     match sent {
         Err(error) if error.source().is_some_and(|source| source.is::<Undecoded>()) => match error {
             SdkError::ResponseError(error) => Ok(error.into_raw()),
-            error => Err(Some(error)),
+            error => Err(Some(Box::new(error))),
         },
-        Err(error) => Err(Some(error)),
+        Err(error) => Err(Some(Box::new(error))),
         Ok(_) => Err(None),
     }
 }

@@ -24,7 +24,6 @@ pub enum Then {
 /// One request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Received {
-    pub connection: usize,
     pub method: String,
     pub target: String,
     /// Names in lower case.
@@ -57,9 +56,9 @@ impl Server {
         let (serving, script): (_, Arc<Script>) = (server.clone(), Arc::new(script));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let nth = serving.connections.fetch_add(1, Ordering::SeqCst);
+                serving.connections.fetch_add(1, Ordering::SeqCst);
                 let (serving, script) = (serving.clone(), script.clone());
-                tokio::spawn(async move { serving.serve(stream, nth, &*script).await });
+                tokio::spawn(async move { serving.serve(stream, &*script).await });
             }
         });
         server
@@ -83,9 +82,9 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    async fn serve(&self, mut stream: TcpStream, connection: usize, script: &Script) {
+    async fn serve(&self, mut stream: TcpStream, script: &Script) {
         let mut buffer = Vec::new();
-        while let Some(request) = receive(&mut stream, &mut buffer, connection).await {
+        while let Some(request) = receive(&mut stream, &mut buffer).await {
             let (bytes, then) = script(&request);
             self.requests.lock().unwrap().push(request);
             let _ = stream.write_all(&bytes).await;
@@ -99,7 +98,7 @@ impl Server {
     }
 }
 
-async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -> Option<Received> {
+async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Received> {
     let end = loop {
         match buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             Some(end) => break end,
@@ -113,7 +112,7 @@ async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize
     let headers: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
     let headers: Vec<_> = headers.into_iter().map(|(k, v)| (k.to_ascii_lowercase(), v.trim().to_owned())).collect();
     let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
-    let mut request = Received { connection, method, target, headers, body: Vec::new() };
+    let mut request = Received { method, target, headers, body: Vec::new() };
     let length: usize = request.header("content-length").map_or(0, |length| length.parse().unwrap());
     while buffer.len() < length {
         if stream.read_buf(buffer).await.ok()? == 0 {
