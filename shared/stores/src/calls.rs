@@ -46,7 +46,8 @@ impl CallItem {
             .with("w", self.held)
             .with("key", self.key.as_str())
             .with("ended_at", record.ended_at);
-        if record.state == State::Expired { item } else { self.with_outcome(item) }
+        // Of a call that nobody spoke for, nothing else is known.
+        if record.state == State::Expired { item.with("attempts", 0_u32) } else { self.with_outcome(item) }
     }
 
     fn with_outcome(&self, item: Item) -> Item {
@@ -57,18 +58,18 @@ impl CallItem {
             .with("provider", record.provider.as_str())
             .with("model", record.model.as_str())
             .with_some("region", record.region.as_deref())
-            .with("input", usage.input)
-            .with("cache_read", usage.cache_read)
-            .with("cache_write", usage.cache_write)
-            .with("cache_write_1h", usage.cache_write_1h)
-            .with("output", usage.output)
-            .with("reasoning", usage.reasoning)
+            .with_some("input", some(usage.input))
+            .with_some("cache_read", some(usage.cache_read))
+            .with_some("cache_write", some(usage.cache_write))
+            .with_some("cache_write_1h", some(usage.cache_write_1h))
+            .with_some("output", some(usage.output))
+            .with_some("reasoning", some(usage.reasoning))
             .with("usage_source", record.usage_source.name())
             .with_some("unpriced", record.unpriced.then_some(true))
             .with("status", u32::from(record.status))
             .with_some("error", record.error.as_deref())
             .with_some("streamed", record.streamed.then_some(true))
-            .with("attempts", record.attempts)
+            .with_some("attempts", (record.attempts != 1).then_some(record.attempts))
             .with("started_at", record.started_at)
             .with_some("first_byte_ms", record.first_byte_ms)
             .with_some("team_id", record.team_id.as_deref())
@@ -107,7 +108,7 @@ impl CallItem {
             status: count("status").try_into().ok()?,
             error: some_text("error"),
             streamed: item.flag("streamed"),
-            attempts: count("attempts").try_into().ok()?,
+            attempts: item.count("attempts").unwrap_or(1).try_into().ok()?,
             started_at: item.moment("started_at").unwrap_or_default(),
             ended_at: item.moment("ended_at")?,
             first_byte_ms: item.count("first_byte_ms"),
@@ -126,6 +127,11 @@ impl CallItem {
             first_cost: item.money("cost0")?,
         })
     }
+}
+
+/// Zeros are not stored: they are most of the counts, and read back as they were.
+fn some(count: u64) -> Option<u64> {
+    (count > 0).then_some(count)
 }
 
 /// The record of a call nobody spoke for: only what the ledger knows.

@@ -57,7 +57,9 @@ impl Table for DynamoTable {
         let request = request.update_expression(update.expression.as_str());
         let request = request.set_return_values(to_returns(update.returns));
         let answer = bind!(request, &update.terms).send().await.map_err(error)?;
-        answer.attributes.filter(|attributes| !attributes.is_empty()).map(from_item).transpose()
+        // An engine may show the bare key of an item that the update created.
+        let shown = answer.attributes.filter(|attributes| attributes.keys().any(|name| name != "pk" && name != "sk"));
+        shown.map(from_item).transpose()
     }
 
     async fn delete(&self, delete: &Delete) -> Result<(), TableError> {

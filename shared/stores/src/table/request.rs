@@ -92,9 +92,9 @@ impl Put {
 pub enum Returns {
     #[default]
     Nothing,
-    /// The whole item after the update.
+    /// The whole item after the update, `None` if it has nothing but its key.
     New,
-    /// The whole item before the update, `None` if it was created by it.
+    /// The whole item before the update, `None` if there was none or it had nothing but its key.
     Old,
 }
 
