@@ -5,6 +5,10 @@ use http::{HeaderName, HeaderValue};
 
 /// A key in a header.
 pub mod api_key;
+/// Credentials that change while the process runs.
+pub mod renewal;
+
+pub use renewal::{Credential, Renewal};
 
 /// The header that shows who is calling, made once; `None` where nobody asks.
 ///

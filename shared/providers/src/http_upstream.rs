@@ -1,10 +1,16 @@
 //! Providers spoken to over plain HTTP. URLs and headers are made once; a call copies them.
 
-use crate::{Answer, Attempt, Dialer, Failure, Fault, Upstream, auth, dialer::bytes_of, endpoint};
+use crate::{
+    Answer, Attempt, Dialer, Failure, Fault, Upstream,
+    auth::{Credential, Renewal},
+    dialer::bytes_of,
+    endpoint,
+};
 use config::{Provider, Quirks};
 use domain::{Operation, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::{Body, Request, Url};
+use std::sync::Arc;
 
 /// The version of Anthropic's API that its wire is written down for. Source: `docs.anthropic.com/en/api/versioning`.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -16,6 +22,7 @@ pub struct HttpUpstream {
     region: Option<String>,
     quirks: Quirks,
     endpoints: Vec<Endpoint>,
+    credential: Credential,
 }
 
 /// One operation of one wire.
@@ -23,7 +30,7 @@ struct Endpoint {
     wire: Wire,
     operation: Operation,
     url: Url,
-    /// Everything but what the attempt adds.
+    /// Everything but the credential and what the attempt adds.
     headers: HeaderMap,
 }
 
@@ -32,7 +39,11 @@ impl HttpUpstream {
     ///
     /// # Errors
     /// What is wrong with the configuration of the provider.
-    pub fn build(provider: &Provider, dialer: &Dialer) -> Result<Self, &'static str> {
+    pub fn build(
+        provider: &Provider,
+        dialer: &Dialer,
+        renewal: Option<Arc<dyn Renewal>>,
+    ) -> Result<Self, &'static str> {
         let headers = headers(provider)?;
         let mut endpoints = Vec::new();
         for wire in &provider.speaks {
@@ -46,6 +57,7 @@ impl HttpUpstream {
             region: provider.region.clone(),
             quirks: provider.quirks.clone(),
             endpoints,
+            credential: Credential::new(&provider.auth, &provider.name, renewal)?,
         })
     }
 
@@ -74,21 +86,27 @@ impl Upstream for HttpUpstream {
 
     async fn send(&self, attempt: Attempt<'_>) -> Result<Answer, Failure> {
         let endpoint = self.endpoint(attempt.wire, attempt.operation).ok_or(Failure::before(Fault::Unserved))?;
-        let limits = attempt.limits;
-        let sent = self.dialer.send(endpoint.request(attempt), Some(limits.connect), Some(limits.headers_by())).await?;
+        let (connect, headers_by) = (attempt.limits.connect, attempt.limits.headers_by());
+        let request = endpoint.request(attempt, self.credential.current().await);
+        let sent = self.dialer.send(request, Some(connect), Some(headers_by)).await?;
         let (parts, body) = sent.into_parts();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes_of(body) })
+    }
+
+    async fn renew(&self) -> bool {
+        self.credential.renew().await
     }
 }
 
 impl Endpoint {
-    fn request(&self, attempt: Attempt<'_>) -> Request {
+    fn request(&self, attempt: Attempt<'_>, credential: Option<(HeaderName, HeaderValue)>) -> Request {
         let mut request = Request::new(Method::POST, self.url.clone());
         let mut headers = self.headers.clone();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(attempt.stream)));
         for (name, value) in attempt.headers {
             headers.insert(name, value.clone());
         }
+        headers.extend(credential);
         *request.headers_mut() = headers;
         *request.body_mut() = Some(Body::from(attempt.body));
         request
@@ -108,7 +126,6 @@ fn headers(provider: &Provider) -> Result<HeaderMap, &'static str> {
         let value = HeaderValue::try_from(value).map_err(|_| "headers has a value that cannot be sent")?;
         headers.append(name, value);
     }
-    headers.extend(auth::header(&provider.auth)?);
     Ok(headers)
 }
 

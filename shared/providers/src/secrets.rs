@@ -1,9 +1,10 @@
 //! Named secrets from Secrets Manager: kept for at most five minutes, fetched by one caller at a time [X6].
 
+use crate::auth::Renewal;
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
-use config::{Lookup, ProcessEnv};
-use domain::{Secret, Timestamp, time::Clock};
+use config::{Auth, Lookup, ProcessEnv};
+use domain::{ProviderName, Secret, Timestamp, time::Clock};
 use futures::future::try_join_all;
 use std::{
     collections::HashMap,
@@ -14,7 +15,7 @@ use std::{
 /// How old a value may be when it is used.
 const MAX_AGE_MS: u64 = 5 * 60 * 1000;
 
-/// How old it must be before a refused credential makes it worth fetching again.
+/// How long nothing is fetched again because of a refused credential after that was done.
 const REFRESH_AGE_MS: u64 = 30 * 1000;
 
 /// How long a failure is repeated to those who ask rather than asked for again.
@@ -52,6 +53,8 @@ type Slot = tokio::sync::Mutex<Option<Kept>>;
 #[derive(Clone)]
 struct Kept {
     at: Timestamp,
+    /// When it was last fetched because of a refused credential.
+    refreshed: Option<Timestamp>,
     outcome: Result<Secret, Missing>,
 }
 
@@ -86,7 +89,7 @@ impl Secrets {
     /// # Errors
     /// It could not be had; the reason is in the log.
     pub async fn value(&self, name: &str) -> Result<Secret, Missing> {
-        self.younger_than(MAX_AGE_MS, name).await
+        self.kept(name, false).await
     }
 
     /// After a provider refused a credential: the secret's text, fetched again unless that was done in the last 30 s.
@@ -94,7 +97,7 @@ impl Secrets {
     /// # Errors
     /// It could not be had; the reason is in the log.
     pub async fn refreshed(&self, name: &str) -> Result<Secret, Missing> {
-        self.younger_than(REFRESH_AGE_MS, name).await
+        self.kept(name, true).await
     }
 
     /// What a configuration needs: the secrets of these names (see [`config::secret_names`]) and the environment.
@@ -102,22 +105,27 @@ impl Secrets {
     /// # Errors
     /// The first secret that could not be had.
     pub async fn lookup(&self, names: &[String]) -> Result<Fetched, Missing> {
-        let fetched = names.iter().map(async |name| Ok((name.clone(), self.value(name).await?)));
+        self.fetched(names, false).await
+    }
+
+    async fn fetched(&self, names: &[String], refused: bool) -> Result<Fetched, Missing> {
+        let fetched = names.iter().map(async |name| Ok((name.clone(), self.kept(name, refused).await?)));
         Ok(Fetched(try_join_all(fetched).await?.into_iter().collect()))
     }
 
-    async fn younger_than(&self, max_age_ms: u64, name: &str) -> Result<Secret, Missing> {
+    async fn kept(&self, name: &str, refused: bool) -> Result<Secret, Missing> {
         let slot = self.slot(name);
         let mut kept = slot.lock().await;
         let now = self.clock.now();
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_usable(now, max_age_ms)) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_usable(now, refused)) {
             return kept.outcome.clone();
         }
         let outcome = self.source.fetch(name).await.map_err(|reason| {
             tracing::error!(secret = name, reason, "secret.unavailable");
             Missing { name: name.to_owned() }
         });
-        *kept = Some(Kept { at: now, outcome: outcome.clone() });
+        let refreshed = if refused { Some(now) } else { kept.as_ref().and_then(|kept| kept.refreshed) };
+        *kept = Some(Kept { at: now, refreshed, outcome: outcome.clone() });
         outcome
     }
 
@@ -128,9 +136,43 @@ impl Secrets {
 }
 
 impl Kept {
-    fn is_usable(&self, now: Timestamp, max_age_ms: u64) -> bool {
-        let max_age_ms = if self.outcome.is_ok() { max_age_ms } else { FAILURE_AGE_MS };
-        now.millis_since(self.at) < max_age_ms
+    fn is_usable(&self, now: Timestamp, refused: bool) -> bool {
+        match (&self.outcome, refused) {
+            (Err(_), _) => now.millis_since(self.at) < FAILURE_AGE_MS,
+            (Ok(_), false) => now.millis_since(self.at) < MAX_AGE_MS,
+            (Ok(_), true) => self.refreshed.is_some_and(|at| now.millis_since(at) < REFRESH_AGE_MS),
+        }
+    }
+}
+
+/// Renews providers' credentials by reading their configuration again, with the secrets as they are now.
+pub struct Rotation {
+    secrets: Arc<Secrets>,
+    file: String,
+    text: String,
+}
+
+impl Rotation {
+    /// For the configuration `text`; `file` names it in messages.
+    pub fn new(secrets: Arc<Secrets>, file: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { secrets, file: file.into(), text: text.into() }
+    }
+}
+
+#[async_trait::async_trait]
+impl Renewal for Rotation {
+    async fn credential(&self, provider: &ProviderName, refused: bool) -> Option<Auth> {
+        let names = config::secret_names(&self.text);
+        if names.is_empty() {
+            return None;
+        }
+        let lookup = self.secrets.fetched(&names, refused).await.ok()?;
+        let config = config::load(&self.file, &self.text, &lookup).ok()?;
+        config.provider(provider).map(|provider| provider.auth.clone())
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.secrets.clock
     }
 }
 
@@ -192,10 +234,14 @@ mod tests {
         let (secrets, source, clock) = secrets();
         futures::future::join_all((0..20).map(|_| secrets.value("a"))).await;
         assert_eq!(source.0.load(Ordering::SeqCst), 1);
-        clock.advance_millis(REFRESH_AGE_MS);
         let refreshed = futures::future::join_all((0..20).map(|_| secrets.refreshed("a"))).await;
         assert_eq!(source.0.load(Ordering::SeqCst), 2);
         assert!(refreshed.into_iter().all(|secret| secret.unwrap().expose().contains("sk-2")));
+        for (advance, fetches) in [(REFRESH_AGE_MS - 1, 2), (1, 3)] {
+            clock.advance_millis(advance);
+            secrets.refreshed("a").await.unwrap();
+            assert_eq!(source.0.load(Ordering::SeqCst), fetches);
+        }
     }
 
     #[tokio::test]
@@ -207,6 +253,19 @@ mod tests {
         clock.advance_millis(FAILURE_AGE_MS);
         assert!(secrets.value("absent").await.is_err());
         assert_eq!(source.0.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn x6_a_providers_credential_follows_its_secret() {
+        let text = "providers:\n  openai: { kind: openai, api_key: \"${secret:a#api_key}\" }\n";
+        let (secrets, ..) = secrets();
+        let rotation = Rotation::new(Arc::new(secrets), "portunus.yaml", text);
+        for (refused, expected) in [(false, "sk-1"), (false, "sk-1"), (true, "sk-2"), (true, "sk-2")] {
+            let Some(Auth::Bearer(key)) = rotation.credential(&"openai".into(), refused).await else {
+                panic!("no key")
+            };
+            assert_eq!(key.expose(), expected);
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,8 @@
 //! The one trait every provider is called through, and all providers by name.
 
-use crate::{Aws, Broken, Dialer, Failure, bedrock_sdk::Bedrock, echo::Echo, http_upstream::HttpUpstream};
+use crate::{
+    Aws, Broken, Dialer, Failure, auth::Renewal, bedrock_sdk::Bedrock, echo::Echo, http_upstream::HttpUpstream,
+};
 use bytes::Bytes;
 use config::{Auth, Config, Provider, Quirks};
 use domain::{ModelName, Operation, ProviderName, Wire};
@@ -90,6 +92,12 @@ pub trait Upstream: Send + Sync {
     /// # Errors
     /// No headers came; an answer of any status is no error.
     async fn send(&self, attempt: Attempt<'_>) -> Result<Answer, Failure>;
+
+    /// The provider answered 401: whether a newer credential was found, worth one more attempt [X6]. Cheap to ask; a
+    /// source is read at most once in 30 s.
+    async fn renew(&self) -> bool {
+        false
+    }
 }
 
 /// All providers of a configuration, by name; built once.
@@ -131,9 +139,22 @@ impl Providers {
     /// # Errors
     /// The first provider that cannot be used.
     pub async fn build(config: &Config, dialer: &Dialer, aws: &Aws) -> Result<Providers, Unusable> {
+        Self::build_renewing(config, dialer, aws, None).await
+    }
+
+    /// The same, with credentials that are read again from `renewal` [X6]; see [`crate::secrets::Rotation`].
+    ///
+    /// # Errors
+    /// The first provider that cannot be used.
+    pub async fn build_renewing(
+        config: &Config,
+        dialer: &Dialer,
+        aws: &Aws,
+        renewal: Option<Arc<dyn Renewal>>,
+    ) -> Result<Providers, Unusable> {
         let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new() };
         for provider in &config.providers {
-            let upstream = upstream(provider, dialer, aws)
+            let upstream = upstream(provider, dialer, aws, renewal.clone())
                 .await
                 .map_err(|why| Unusable { provider: provider.name.clone(), why })?;
             providers.add(&provider.name, &provider.kind, upstream);
@@ -171,10 +192,15 @@ impl Providers {
     }
 }
 
-async fn upstream(provider: &Provider, dialer: &Dialer, aws: &Aws) -> Result<Arc<dyn Upstream>, &'static str> {
+async fn upstream(
+    provider: &Provider,
+    dialer: &Dialer,
+    aws: &Aws,
+    renewal: Option<Arc<dyn Renewal>>,
+) -> Result<Arc<dyn Upstream>, &'static str> {
     Ok(match (&*provider.kind, &provider.auth) {
         ("echo", _) => Arc::new(Echo::default()),
         (_, Auth::Aws(credentials)) => Arc::new(Bedrock::build(provider, credentials, dialer, aws).await?),
-        _ => Arc::new(HttpUpstream::build(provider, dialer)?),
+        _ => Arc::new(HttpUpstream::build(provider, dialer, renewal)?),
     })
 }

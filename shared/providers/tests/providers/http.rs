@@ -32,7 +32,7 @@ pub async fn read(answer: Answer) -> Vec<u8> {
 
 fn upstream(server: &Server, path: &str, mut provider: Provider) -> HttpUpstream {
     provider.base_url = Some(format!("{}{path}", server.url()).parse().unwrap());
-    HttpUpstream::build(&provider, &dialer(server)).unwrap()
+    HttpUpstream::build(&provider, &dialer(server), None).unwrap()
 }
 
 async fn sent(upstream: &HttpUpstream, operation: Operation, headers: &[(HeaderName, HeaderValue)]) -> Answer {
