@@ -1,0 +1,9 @@
+//! The stand-in, seen by a client that reads raw bytes.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking, also in its helpers")]
+
+mod it {
+    mod client;
+    mod content;
+    mod faults;
+    mod records;
+}
