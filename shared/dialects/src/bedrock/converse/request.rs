@@ -6,6 +6,10 @@ mod additional;
 mod decode;
 /// The same, for Bedrock.
 mod encode;
+/// Messages as JSON text.
+mod messages;
+/// Sampling, caps, formats and the like.
+mod settings;
 /// Reasoning, as each family is asked for it.
 mod thinking;
 /// Tools and the choice among them.
