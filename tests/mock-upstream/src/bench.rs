@@ -9,7 +9,7 @@ use crate::plan::{Generated, Plan};
 use crate::serve::{Connection, Gone, rendered_head};
 use bytes::Bytes;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -43,11 +43,11 @@ pub fn serve(bench: Bench, address: SocketAddr, ready: impl FnOnce(SocketAddr)) 
     let listener = crate::handle::listen(address)?;
     ready(listener.local_addr()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(accept(TcpListener::from_std(listener), Arc::new(Rendered::new(bench))))
+    runtime.block_on(accept(listener, Arc::new(Rendered::new(bench))))
 }
 
-async fn accept(listener: io::Result<TcpListener>, rendered: Arc<Rendered>) -> io::Result<()> {
-    let (listener, mut connections) = (listener?, JoinSet::new());
+async fn accept(listener: StdListener, rendered: Arc<Rendered>) -> io::Result<()> {
+    let (listener, mut connections) = (TcpListener::from_std(listener)?, JoinSet::new());
     loop {
         let (stream, _) = listener.accept().await?;
         connections.spawn(connection(stream, rendered.clone()));

@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking, also in its helpers")]
 
 mod it {
+    mod bench;
     mod client;
     mod content;
     mod faults;
