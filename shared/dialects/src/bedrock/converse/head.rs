@@ -14,6 +14,11 @@ pub const OTHER_CAPS: [&str; 6] =
 /// Blocks whose tokens are not bounded by their bytes.
 const MEDIA: [&str; 4] = ["audio", "document", "image", "video"];
 
+/// The most messages [I1].
+const MESSAGES: usize = 100_000;
+/// The most tools, cache points aside [I1].
+const TOOLS: usize = 256;
+
 /// The least budget Claude thinks with.
 const LEAST_BUDGET: u64 = 1024;
 
@@ -21,6 +26,7 @@ const LEAST_BUDGET: u64 = 1024;
 pub fn head(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
     body.object()?;
     refuse_forbidden(body)?;
+    within_limits(body)?;
     Ok(Head {
         model: model(envelope)?,
         stream: envelope.stream.unwrap_or(false),
@@ -30,6 +36,20 @@ pub fn head(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed>
         metadata: metadata(body)?,
         media: has_media(body),
     })
+}
+
+/// Not too many messages, not too many tools [I1].
+pub fn within_limits(body: &Node<'_>) -> Result<(), Malformed> {
+    let count = |node: Option<&Node<'_>>| node.map_or(0, |node| node.elements().len());
+    let tools = body.get("toolConfig").and_then(|config| config.get("tools"));
+    let points = tools.map_or(0, |t| t.elements().iter().filter(|tool| tool.get("cachePoint").is_some()).count());
+    if count(body.get("messages")) > MESSAGES {
+        return Err(Malformed::invalid("more than 100,000 messages").under("messages"));
+    }
+    if count(tools) - points > TOOLS {
+        return Err(Malformed::invalid("more than 256 tools").under("tools").under("toolConfig"));
+    }
+    Ok(())
 }
 
 /// The model in the path, at most 256 bytes [I1].
@@ -153,6 +173,29 @@ mod tests {
         assert_eq!((head.model.as_str(), head.stream, head.output_cap), ("amazon.nova-lite-v1:0", true, Some(7)));
         assert_eq!((head.metadata, head.media), (vec![("team".to_owned(), "a".to_owned())], true));
         assert!(!head_of(r#"{"messages":[{"content":[{"text":"hi"}]}]}"#).unwrap().media);
+    }
+
+    #[test]
+    fn i1_257_tools_are_too_many_and_cache_points_are_no_tools() {
+        let with = |tools: usize| {
+            let tools = vec![r#"{"toolSpec":{}}"#; tools].join(",");
+            head_of(&format!(r#"{{"toolConfig":{{"tools":[{tools},{{"cachePoint":{{}}}}]}}}}"#))
+        };
+        assert!(with(256).is_ok());
+        assert_eq!(with(257).unwrap_err().param.as_deref(), Some("toolConfig.tools"));
+    }
+
+    #[test]
+    fn i1_a_model_name_has_256_bytes_at_most() {
+        let body = parse(b"{}").unwrap();
+        let named = |name: &str| model(&Envelope { model: Some(name), stream: None });
+        assert!(named(&"m".repeat(256)).is_ok() && named(&"m".repeat(257)).is_err() && named("").is_err());
+        assert!(head(&body, &Envelope::default()).is_err());
+    }
+
+    #[test]
+    fn e1_fields_that_would_steer_the_gateway_are_refused() {
+        assert_eq!(head_of(r#"{"api_base":"https://evil"}"#).unwrap_err().code, Some("forbidden_parameter"));
     }
 
     #[test]

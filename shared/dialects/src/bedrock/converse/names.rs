@@ -19,7 +19,7 @@ pub fn outbound(name: &str) -> Option<String> {
     let bytes = name.as_bytes();
     let mut out = String::with_capacity(name.len());
     for (at, byte) in bytes.iter().enumerate() {
-        let looks_escaped = *byte == b'_' && escape(bytes.get(at..).unwrap_or_default()).is_some();
+        let looks_escaped = begins_escape(bytes.get(at..).unwrap_or_default());
         if fits(*byte) && !looks_escaped {
             out.push(char::from(*byte));
         } else {
@@ -54,6 +54,11 @@ fn escape(text: &[u8]) -> Option<u8> {
         [b'_', b'x', high, low, b'_', ..] => Some(digit(*high)? << 4 | digit(*low)?),
         _ => None,
     }
+}
+
+/// What follows may become `_xHH_` once the byte after it is escaped.
+fn begins_escape(text: &[u8]) -> bool {
+    matches!(text, [b'_', b'x', high, low, ..] if digit(*high).is_some() && digit(*low).is_some())
 }
 
 fn digit(byte: u8) -> Option<u8> {

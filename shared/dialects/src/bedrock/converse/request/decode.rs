@@ -12,10 +12,6 @@ use domain::{
     chat::{CacheMark, Extensions, Message, OutputFormat, Reasoning, Request, Role, Tool, ToolChoice, ToolDefinition},
 };
 
-/// The most messages [I1].
-const MESSAGES: usize = 100_000;
-/// The most tools [I1].
-const TOOLS: usize = 256;
 /// Fields read into canonical ones, here and in [`additional`].
 const READ: [&str; 8] = [
     "additionalModelRequestFields",
@@ -30,6 +26,7 @@ const READ: [&str; 8] = [
 
 /// What the caller means.
 pub fn decode(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malformed> {
+    head::within_limits(body)?;
     let mut request = Request {
         model: head::model(envelope)?,
         messages: messages(body.object()?, envelope)?,
@@ -65,13 +62,7 @@ fn messages(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Vec<Message>, Ma
     if body.get("messages").is_none() && envelope.model.is_some_and(|model| model.contains(":prompt/")) {
         return Ok(messages);
     }
-    let turns = body.required("messages", |turns| {
-        if turns.elements().len() > MESSAGES {
-            return Err(Malformed::invalid("more than 100,000 messages"));
-        }
-        turns.each(message)
-    })?;
-    messages.extend(turns);
+    messages.extend(body.required("messages", |turns| turns.each(message))?);
     Ok(messages)
 }
 
@@ -94,9 +85,6 @@ fn inference(config: &Node<'_>, request: &mut Request) -> Result<(), Malformed> 
 
 fn tool_config(config: &Node<'_>, request: &mut Request) -> Result<(), Malformed> {
     config.object()?.required("tools", |tools| {
-        if tools.elements().len() > TOOLS + 4 {
-            return Err(Malformed::invalid("more than 256 tools"));
-        }
         for (at, element) in tools.elements().iter().enumerate() {
             tool(element, &mut request.tools).map_err(|problem| problem.under(&at.to_string()))?;
         }

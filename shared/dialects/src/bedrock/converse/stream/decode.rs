@@ -75,6 +75,8 @@ impl codec::Decoder for Decoder {
         let payload = parse_answer(&frame.data)?;
         self.start(events);
         match event {
+            // After the stop only the measure may come.
+            "contentBlockDelta" | "contentBlockStart" | "contentBlockStop" | "messageStop" if self.stopped => Ok(()),
             "contentBlockStart" => self.open_block(&payload, events),
             "contentBlockDelta" => self.delta(&payload, events),
             "contentBlockStop" => self.close(index(&payload)?, events),
@@ -190,7 +192,9 @@ impl Decoder {
     }
 
     fn arguments(&mut self, theirs: u64, node: &Node<'_>, events: &mut Vec<Event>) -> Result<(), Malformed> {
-        let Some(block) = self.find(theirs) else { return Err(Malformed::invalid("arguments for no tool call")) };
+        let Some(block) = self.find(theirs).filter(|block| block.kind != Kind::Redacted) else {
+            return Err(Malformed::invalid("arguments for no tool call"));
+        };
         let index = block.ours;
         let delta = match block.kind {
             Kind::Tool => Delta::Arguments(node.required("input", Node::text)?),
@@ -205,7 +209,8 @@ impl Decoder {
     fn foreign(&mut self, theirs: u64, kind: &str, node: &Node<'_>, events: &mut Vec<Event>) -> Result<(), Malformed> {
         let delta = Delta::Other(opaque(kind, node));
         match self.find(theirs) {
-            Some(block) => events.push(Event::Delta { index: block.ours, delta }),
+            Some(block) if block.kind != Kind::Redacted => events.push(Event::Delta { index: block.ours, delta }),
+            Some(_) => return Err(Malformed::invalid("an encrypted thought goes on as something else")),
             None => {
                 self.open(theirs, Kind::Other, Some(Open::Other(opaque(kind, node))), events);
             }
@@ -233,9 +238,6 @@ impl Decoder {
     }
 
     fn stop(&mut self, payload: &Node<'_>, events: &mut Vec<Event>) -> Result<(), Malformed> {
-        if self.stopped {
-            return Ok(());
-        }
         for block in std::mem::take(&mut self.open) {
             self.end(block, events);
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::framing::{Framing, eventstream};
 use domain::event::Grammar;
+use proptest::prelude::*;
 
 fn frames(bytes: &[u8]) -> Vec<Frame> {
     let mut frames = Vec::new();
@@ -168,5 +169,47 @@ fn an_exception_frame_is_an_error_event_of_the_right_kind() {
         let Some(Event::Error(error)) = events.last() else { panic!("no error") };
         assert_eq!((error.kind, error.message.as_str()), (kind, "slow down"));
         assert!(end.is_ok());
+    }
+}
+
+/// Any event, at a block of its own choosing.
+fn anything() -> impl Strategy<Value = (&'static str, String)> {
+    let at = |event: &'static str, rest: &'static str| {
+        (0u8..3).prop_map(move |index| (event, format!(r#"{{"contentBlockIndex":{index}{rest}}}"#)))
+    };
+    prop_oneof![
+        Just((START.0, START.1.to_owned())),
+        at("contentBlockStart", r#","start":{"toolUse":{"toolUseId":"t","name":"f"}}"#),
+        at("contentBlockStart", r#","start":{"toolUse":{"toolUseId":"t","name":"portunus_json_output"}}"#),
+        at("contentBlockStart", r#","start":{"image":{"format":"png"}}"#),
+        at("contentBlockDelta", r#","delta":{"text":"a"}"#),
+        at("contentBlockDelta", r#","delta":{"toolUse":{"input":"{"}}"#),
+        at("contentBlockDelta", r#","delta":{"reasoningContent":{"signature":"s"}}"#),
+        at("contentBlockDelta", r#","delta":{"reasoningContent":{"redactedContent":"QQ=="}}"#),
+        at("contentBlockDelta", r#","delta":{"citation":{}}"#),
+        at("contentBlockDelta", r#","delta":{"image":{}}"#),
+        at("contentBlockStop", ""),
+        Just((STOP.0, STOP.1.to_owned())),
+        Just((METADATA.0, METADATA.1.to_owned())),
+        Just(("contentBlockDelta", "{}".to_owned())),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn i10_whatever_comes_the_grammar_holds_until_the_stream_is_refused(
+        sent in proptest::collection::vec(anything(), 0..24)
+    ) {
+        let bytes: Vec<u8> = sent.iter().flat_map(|(event, payload)| eventstream::event(event, payload)).collect();
+        let (mut decoder, mut events) = (Decoder::default(), Vec::new());
+        let refused = frames(&bytes).iter().any(|frame| codec::Decoder::push(&mut decoder, frame, &mut events).is_err());
+        let ended = codec::Decoder::finish(&mut decoder, &mut events).is_ok();
+        let mut grammar = Grammar::default();
+        for event in &events {
+            prop_assert_eq!(grammar.push(event), Ok(()));
+        }
+        if ended && !refused {
+            prop_assert_eq!(grammar.end(), Ok(()));
+        }
     }
 }
