@@ -1,5 +1,13 @@
 //! What becomes of other dialects' requests on the way to Anthropic.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the functions that tests share are tests too"
+)]
+
 use dialects::codec::{Abilities, Codec, Encoded, Envelope, JSON_OUTPUT_TOOL, Target, codec};
 use dialects::json::parse;
 use domain::{
@@ -165,7 +173,24 @@ fn s8_ids_keep_to_the_charset_and_arguments_to_their_text() {
     assert!(text.contains(r#""input":{"a":1.50}"#));
 }
 
+#[test]
+fn models_that_do_not_go_on_with_their_own_turn_get_one_of_the_users() {
+    let adaptive = able(|abilities| abilities.adaptive_thinking = true);
+    let request = asking(vec![user("a"), says(Role::Assistant, vec![Block::text("so")])]);
+    assert_eq!(to(&request, adaptive).0["messages"].as_array().unwrap().len(), 3);
+    assert_eq!(sent(&request).0["messages"].as_array().unwrap().len(), 2);
+    let paused = Opaque { dialect: Dialect::Anthropic, kind: "server_tool_use".into(), json: Json::empty_object() };
+    let request = asking(vec![user("a"), says(Role::Assistant, vec![Content::Other(paused).into()])]);
+    assert_eq!(to(&request, adaptive).0["messages"].as_array().unwrap().len(), 2);
+}
+
 // ---- content ----
+
+#[test]
+fn a_question_of_which_nothing_can_be_sent_is_refused() {
+    let own = Opaque { dialect: Dialect::Bedrock, kind: "guardContent".into(), json: Json::empty_object() };
+    assert_eq!(refused(Content::Other(own)).param.as_deref(), Some("messages.0"));
+}
 
 fn refused(content: Content) -> Error {
     wire().encode_request(&asking(vec![says(Role::User, vec![content.into()])]), &TARGET).unwrap_err()

@@ -1,5 +1,13 @@
 //! Streams to and from Anthropic: what recordings do not show.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the functions that tests share are tests too"
+)]
+
 use dialects::{
     codec::{Codec, JSON_OUTPUT_TOOL, Reply, Truncated, codec},
     framing::{Frame, Framing, sse},

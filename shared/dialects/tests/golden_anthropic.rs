@@ -2,6 +2,14 @@
 //!
 //! What is expected is worked out from each recording by `serde_json` alone, never by the code under test.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the functions that tests share are tests too"
+)]
+
 use dialects::{
     anthropic::messages::count,
     codec::{Codec, Envelope, Reply, Target, Will, codec},

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod output;
 mod sampling;
+mod schema;
 mod thinking;
 mod tools;
 mod turns;

@@ -7,7 +7,7 @@ use super::{
         extras,
     },
     output::{Output, output},
-    sampling,
+    sampling, schema,
     thinking::{Plan, plan},
     tools::{Tools, tools},
     turns::{Conversation, FILLER, NO_RESULT, Piece, Turn, arrange},
@@ -24,7 +24,7 @@ use domain::{
 /// The request in this wire's words. An error is about media that can be neither carried nor left out.
 pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
     let mut dropped: Vec<String> = foreign(request);
-    let talk = arrange(request, target.model, &mut dropped)?;
+    let talk = arrange(request, target, &mut dropped)?;
     let plan = plan(request, target, &talk, &mut dropped);
     let output = output(request, target, &plan);
     let tools = tools(request, &talk, &plan, &output, target.abilities.response_schema, &mut dropped);
@@ -157,7 +157,7 @@ fn output_config(request: &Request, plan: &Plan, output: &Output<'_>, o: &mut Ob
         o.maybe_string("effort", plan.effort.as_deref());
         if let Some(schema) = output.native {
             o.object("format", |o| {
-                o.string("type", "json_schema").json("schema", schema);
+                o.string("type", "json_schema").raw("schema", &schema::answer(schema));
             });
         }
         own.into_iter().for_each(|(key, value)| {

@@ -6,24 +6,18 @@ use super::{
         extras,
     },
     output::{Output, OutputTool},
+    schema,
     thinking::Plan,
     turns::Conversation,
 };
 use crate::{
     codec::JSON_OUTPUT_TOOL,
-    head::{Edit, copy},
-    json::{
-        parse_answer,
-        write::{Array, Object},
-    },
+    json::write::{Array, Object},
 };
 use domain::{
-    Dialect, Json,
+    Dialect,
     chat::{Content, Request, Tool, ToolChoice, ToolDefinition},
 };
-
-/// What a function without parameters has for a schema.
-const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
 /// The tools of a request, in the order they are written.
 pub struct Tools<'r> {
@@ -149,7 +143,7 @@ impl<'r> Tools<'r> {
             if let Some(tool) = &self.output {
                 array.object(|o| {
                     o.string("name", JSON_OUTPUT_TOOL).string("description", &tool.description);
-                    o.raw("input_schema", &schema(Some(tool.schema)));
+                    o.raw("input_schema", &schema::input(Some(tool.schema)));
                 });
             }
         });
@@ -161,7 +155,7 @@ impl<'r> Tools<'r> {
             ToolDefinition::Other(opaque) => array.json(&opaque.json),
             ToolDefinition::Function { name, description, parameters, strict } => array.object(|o| {
                 o.string("name", name).maybe_string("description", description.as_deref());
-                o.raw("input_schema", &schema(parameters.as_ref()));
+                o.raw("input_schema", &schema::input(parameters.as_ref()));
                 o.maybe_bool("strict", strict.filter(|_| self.strict));
                 cache::write(tool.cache.as_ref(), room, o);
                 extras::inside(request, &format!("tools.{at}")).for_each(|(key, value)| {
@@ -192,16 +186,6 @@ impl<'r> Tools<'r> {
 
 fn recall(name: &str, array: &mut Array<'_>) {
     array.object(|o| {
-        o.string("name", name).raw("input_schema", NO_PARAMETERS);
+        o.string("name", name).raw("input_schema", schema::NO_PARAMETERS);
     });
-}
-
-/// The schema as written, if it says that it is an object's, as the provider wants; else with that added.
-fn schema(parameters: Option<&Json>) -> String {
-    let Some(parameters) = parameters else { return NO_PARAMETERS.to_owned() };
-    match parse_answer(parameters.as_str().as_bytes()) {
-        Ok(node) if node.fields().is_empty() => NO_PARAMETERS.to_owned(),
-        Ok(node) if node.get("type").is_none() => copy(&node, &[Edit::set(&["type"], "\"object\"")]),
-        _ => parameters.as_str().to_owned(),
-    }
 }

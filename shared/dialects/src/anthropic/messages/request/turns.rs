@@ -2,6 +2,7 @@
 //! after their calls, one result for each call, no text without a letter.
 
 use super::super::block::{Fate, fate, supported};
+use crate::codec::Target;
 use domain::{
     Error,
     chat::{Block, Content, Message, Request, Role},
@@ -76,8 +77,12 @@ pub struct Conversation<'r> {
 }
 
 /// Arranges the messages; what is left out is named in `dropped`. An error is about media the provider cannot take.
-pub fn arrange<'r>(request: &'r Request, model: &str, dropped: &mut Vec<String>) -> Result<Conversation<'r>, Error> {
-    let in_place = TAKE_SYSTEM_TURNS.iter().any(|family| model.contains(family));
+pub fn arrange<'r>(
+    request: &'r Request,
+    target: &Target<'_>,
+    dropped: &mut Vec<String>,
+) -> Result<Conversation<'r>, Error> {
+    let in_place = TAKE_SYSTEM_TURNS.iter().any(|family| target.model.contains(family));
     let mut conversation = Conversation::default();
     for (at, message) in request.messages.iter().enumerate() {
         let path = format!("messages.{at}");
@@ -85,6 +90,11 @@ pub fn arrange<'r>(request: &'r Request, model: &str, dropped: &mut Vec<String>)
             dropped.push(format!("{path}.name"));
         }
         let blocks = carried(message, &path, dropped)?;
+        let asks =
+            message.role == Role::User && message.content.iter().any(|block| fate(&block.content) != Fate::Blank);
+        if asks && blocks.is_empty() {
+            return Err(Error::invalid(path, "nothing of this message can be sent to this model's provider"));
+        }
         if message.role == Role::System && (!in_place || conversation.turns.is_empty()) {
             conversation.lift(blocks, &path, dropped);
         } else {
@@ -96,6 +106,9 @@ pub fn arrange<'r>(request: &'r Request, model: &str, dropped: &mut Vec<String>)
     }
     conversation.pair_results(dropped);
     conversation.begin_with_user();
+    if target.abilities.adaptive_thinking {
+        conversation.end_with_user();
+    }
     Ok(conversation)
 }
 
@@ -178,6 +191,15 @@ impl<'r> Conversation<'r> {
     fn begin_with_user(&mut self) {
         if self.turns.first().is_none_or(|turn| turn.role != Role::User) {
             self.turns.insert(0, Turn { role: Role::User, pieces: vec![Piece::Filler] });
+        }
+    }
+
+    /// Models that think adaptively do not go on with a turn of their own, unless their own tools paused it.
+    fn end_with_user(&mut self) {
+        let paused =
+            |turn: &Turn<'_>| turn.pieces.iter().any(|piece| matches!(piece.content(), Some(Content::Other(_))));
+        if self.turns.last().is_some_and(|turn| turn.role == Role::Assistant && !paused(turn)) {
+            self.turns.push(Turn { role: Role::User, pieces: vec![Piece::Filler] });
         }
     }
 
