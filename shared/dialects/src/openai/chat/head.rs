@@ -2,7 +2,7 @@
 
 use super::model;
 use crate::{
-    codec::Will,
+    codec::{Envelope, Will},
     head::{Edit, Head},
     json::{Kind, Node, write},
     malformed::Malformed,
@@ -23,11 +23,11 @@ const CAPS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
 /// Content parts that are no media.
 const WORDS: [&str; 5] = ["text", "refusal", "input_text", "output_text", "thinking"];
 
-pub fn head(body: &Node<'_>) -> Result<Head, Malformed> {
+pub fn head(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
     body.object()?;
     check_sizes(body)?;
     Ok(Head {
-        model: body.required("model", model_name)?,
+        model: model_name(body, envelope)?,
         stream: body.optional("stream", Node::boolean)?.unwrap_or(false),
         stream_usage: stream_usage(body)?,
         output_cap: output_cap(body)?,
@@ -37,8 +37,16 @@ pub fn head(body: &Node<'_>) -> Result<Head, Malformed> {
     })
 }
 
-/// `model`: some text, not too much of it.
-pub fn model_name(node: &Node<'_>) -> Result<String, Malformed> {
+/// `model`, or the one in the path (Azure's deployments).
+pub fn model_name(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<String, Malformed> {
+    match (body.get("model"), envelope.model) {
+        (None, Some(model)) => Ok(model.to_owned()),
+        _ => body.required("model", short_text),
+    }
+}
+
+/// Some text, not too much of it.
+fn short_text(node: &Node<'_>) -> Result<String, Malformed> {
     let name = node.text()?;
     match name.len() {
         0 => Err(Malformed::invalid("the model's name is empty")),

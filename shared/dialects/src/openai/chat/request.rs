@@ -1,15 +1,10 @@
 //! Requests, both ways.
-use crate::{
-    codec::{Encoded, Target},
-    json::Node,
-    malformed::Malformed,
-};
-use domain::{Error, chat::Request};
 
-pub fn decode(_: &Node<'_>) -> Result<Request, Malformed> {
-    Err(Malformed::invalid("not spoken yet"))
-}
+mod read;
+mod write;
 
-pub fn encode(_: &Request, _: &Target<'_>) -> Result<Encoded, Error> {
-    Err(Malformed::invalid("not spoken yet").into())
-}
+pub use read::decode;
+pub use write::encode;
+
+#[cfg(test)]
+mod tests;

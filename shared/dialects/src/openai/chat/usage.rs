@@ -46,6 +46,8 @@ impl Reader {
         let written =
             self.count(usage, &[&["prompt_tokens_details", "cache_write_tokens"], &["cache_creation_input_tokens"]]);
         let long = self.count(usage, &[&["prompt_tokens_details", "cache_write_1h_tokens"]]);
+        let audio = self.count(usage, &[&["prompt_tokens_details", "audio_tokens"]]);
+        let prompt = prompt.map(|prompt| whole_prompt(prompt, completion, audio, total));
         let input = Input::split(prompt, read, written, long);
         UsageUpdate {
             input: input.fresh,
@@ -58,6 +60,13 @@ impl Reader {
             anomalous: self.anomalous,
         }
     }
+}
+
+/// Mistral counts audio beside the prompt; its total proves it.
+fn whole_prompt(prompt: u64, completion: Option<u64>, audio: Option<u64>, total: Option<u64>) -> u64 {
+    let with_audio = prompt.saturating_add(audio.unwrap_or(0));
+    let beside = total.is_some() && total == completion.map(|completion| completion.saturating_add(with_audio));
+    if beside { with_audio } else { prompt }
 }
 
 /// xAI counts reasoning beside the completion; its total proves it.
@@ -76,8 +85,11 @@ struct Input {
 }
 
 impl Input {
-    /// The classes never add up to more than the prompt: some hosts count a token as read and as written.
+    /// Reads are part of the prompt, unless there are more of them than the prompt has tokens: then the host counts
+    /// them beside it. Some hosts count a token as read and as written; the second does not count.
     fn split(prompt: Option<u64>, read: Option<u64>, written: Option<u64>, long: Option<u64>) -> Self {
+        let beside = read.filter(|read| prompt.is_some_and(|prompt| *read > prompt)).unwrap_or(0);
+        let prompt = prompt.map(|prompt| prompt.saturating_add(beside));
         let whole = prompt.unwrap_or(u64::MAX);
         let read = read.map(|read| read.min(whole));
         let rest = whole - read.unwrap_or(0);
@@ -153,7 +165,23 @@ mod tests {
     }
 
     #[test]
-    fn classes_never_exceed_the_prompt() {
+    fn reads_larger_than_the_prompt_stand_beside_it() {
+        let usage = known(
+            r#"{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8,"prompt_tokens_details":{"cached_tokens":163}}"#,
+        );
+        assert_eq!((usage.input, usage.cache_read), (7, 163));
+    }
+
+    #[test]
+    fn audio_beside_the_prompt_is_added_to_it() {
+        let usage = known(
+            r#"{"prompt_tokens":9,"completion_tokens":248,"total_tokens":632,"prompt_tokens_details":{"audio_tokens":375}}"#,
+        );
+        assert_eq!((usage.input, usage.output), (384, 248));
+    }
+
+    #[test]
+    fn a_token_is_read_or_written_not_both() {
         let usage = known(
             r#"{"prompt_tokens":100,"completion_tokens":0,"prompt_tokens_details":{"cached_tokens":90,"cache_write_tokens":90}}"#,
         );

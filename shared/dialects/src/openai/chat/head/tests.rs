@@ -4,7 +4,7 @@ use super::*;
 use crate::{head::copy, json::parse};
 
 fn read(body: &str) -> Result<Head, Malformed> {
-    head(&parse(body.as_bytes()).unwrap())
+    head(&parse(body.as_bytes()).unwrap(), &Envelope::default())
 }
 
 fn with(field: &str) -> Result<Head, Malformed> {
@@ -26,6 +26,13 @@ fn a_head_says_what_the_gateway_needs() {
     let expected =
         Head { model: "m".into(), stream: true, stream_usage: true, output_cap: Some(7), n: 2, metadata, media: false };
     assert_eq!(head, expected);
+}
+
+#[test]
+fn the_path_may_name_the_model() {
+    let body = parse(br#"{"messages":[{"role":"user","content":"hi"}]}"#).unwrap();
+    let named = head(&body, &Envelope { model: Some("deployment"), stream: None }).unwrap();
+    assert_eq!(named.model, "deployment");
 }
 
 #[test]
