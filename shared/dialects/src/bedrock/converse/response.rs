@@ -3,7 +3,10 @@
 use super::{content, element::Elements, glance, names, stop, usage};
 use crate::{
     codec::{JSON_OUTPUT_TOOL, Reply},
-    json::{Node, write},
+    json::{
+        Node,
+        write::{self, Object},
+    },
     malformed::Malformed,
 };
 use domain::{
@@ -67,12 +70,7 @@ fn unwrap_output(content: &mut [Block], finish: &mut FinishReason) {
 /// The answer in Bedrock's words: its first choice, since Converse has one only.
 pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
     let choice = response.choices.first();
-    let mut elements = Elements::of_answer();
-    let blocks: Vec<String> = choice
-        .iter()
-        .flat_map(|choice| &choice.content)
-        .filter_map(|block| elements.write(&block.content).ok().flatten())
-        .collect();
+    let blocks = elements(choice);
     let mut used = UsageSoFar::default();
     used.merge(&response.usage);
     write::object(|o| {
@@ -92,19 +90,30 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
                 o.string("type", tier);
             });
         }
-        let own = response.extensions.of(Dialect::Bedrock);
-        let stopped_at = choice.and_then(|choice| choice.stop_sequence.as_deref());
-        let mut has_fields = false;
-        for (key, json) in own {
-            has_fields |= key == "additionalModelResponseFields";
-            o.json(key, json);
-        }
-        if let Some(stop) = stopped_at.filter(|_| !has_fields) {
-            o.object("additionalModelResponseFields", |o| {
-                o.string("stop_sequence", stop);
-            });
-        }
+        extra(response, choice, o);
     })
+}
+
+/// The blocks that Converse has a form for.
+fn elements(choice: Option<&Choice>) -> Vec<String> {
+    let mut elements = Elements::of_answer();
+    let blocks = choice.iter().flat_map(|choice| &choice.content);
+    blocks.filter_map(|block| elements.write(&block.content).ok().flatten()).collect()
+}
+
+/// Bedrock's own fields, and the stop sequence where they do not tell it.
+fn extra(response: &Response, choice: Option<&Choice>, o: &mut Object<'_>) {
+    let mut told = false;
+    for (key, json) in response.extensions.of(Dialect::Bedrock) {
+        told |= key == "additionalModelResponseFields";
+        o.json(key, json);
+    }
+    let stopped_at = choice.and_then(|choice| choice.stop_sequence.as_deref());
+    if let Some(stop) = stopped_at.filter(|_| !told) {
+        o.object("additionalModelResponseFields", |o| {
+            o.string("stop_sequence", stop);
+        });
+    }
 }
 
 /// Bedrock's name of a tier, if it has one.

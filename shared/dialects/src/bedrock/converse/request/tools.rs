@@ -70,7 +70,8 @@ impl Plan<'_> {
         let wanted = match choice.filter(|_| callers_tools) {
             Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => Some(ToolChoice::Required),
             Some(ToolChoice::Tool { name }) => Some(ToolChoice::Tool { name: name.clone() }),
-            Some(ToolChoice::None) => None,
+            Some(ToolChoice::None) if !output => None,
+            Some(ToolChoice::None) => Some(ToolChoice::Tool { name: JSON_OUTPUT_TOOL.into() }),
             _ if output && callers_tools => Some(ToolChoice::Required),
             _ if output => Some(ToolChoice::Tool { name: JSON_OUTPUT_TOOL.into() }),
             Some(ToolChoice::Auto | ToolChoice::Allowed { .. }) => Some(ToolChoice::Auto),
