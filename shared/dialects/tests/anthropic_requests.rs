@@ -333,6 +333,8 @@ fn adaptive_models_get_an_effort_and_others_a_budget() {
     let adaptive = able(|abilities| abilities.adaptive_thinking = true);
     let (body, _) = to(&thinking(Reasoning::Effort("minimal".into()), None), adaptive);
     assert_eq!((&body["thinking"]["type"], &body["output_config"]["effort"]), (&json!("adaptive"), &json!("low")));
+    let (body, _) = to(&thinking(Reasoning::Effort("default".into()), None), adaptive);
+    assert!(body["thinking"]["type"] == "adaptive" && body.get("output_config").is_none());
     let (body, _) = to(&thinking(Reasoning::Budget(2000), None), adaptive);
     assert_eq!(body["output_config"]["effort"], "medium");
     let (body, _) = sent(&thinking(Reasoning::Adaptive { effort: Some("high".into()) }, None));

@@ -73,23 +73,25 @@ pub fn plan(request: &Request, target: &Target<'_>, talk: &Conversation<'_>, dro
 
 /// What the caller asks for, in the words this model understands.
 fn wanted(request: &Request, adaptive: bool) -> (Thinking, Option<String>) {
-    let level = |effort: &str| match effort {
-        "minimal" => "low".to_owned(),
-        other => other.to_owned(),
-    };
     match &request.reasoning {
         None => (Thinking::Unsaid, None),
         Some(Reasoning::Disabled) => (Thinking::Off, None),
         Some(Reasoning::Effort(effort)) if effort == "none" => (Thinking::Off, None),
-        Some(Reasoning::Effort(effort)) if adaptive => (Thinking::Adaptive, Some(level(effort))),
+        Some(Reasoning::Effort(effort)) if adaptive => (Thinking::Adaptive, level(effort)),
         Some(Reasoning::Effort(effort)) => (Thinking::Budget(budget_of(effort)), None),
-        Some(Reasoning::Adaptive { effort }) if adaptive => (Thinking::Adaptive, effort.as_deref().map(level)),
+        Some(Reasoning::Adaptive { effort }) if adaptive => (Thinking::Adaptive, effort.as_deref().and_then(level)),
         Some(Reasoning::Adaptive { effort }) => {
             (Thinking::Budget(budget_of(effort.as_deref().unwrap_or("medium"))), None)
         }
         Some(Reasoning::Budget(budget)) if adaptive => (Thinking::Adaptive, Some(effort_of(*budget).to_owned())),
         Some(Reasoning::Budget(budget)) => (Thinking::Budget(*budget), None),
     }
+}
+
+/// The provider's word for a level; one it does not know is left to the model.
+fn level(effort: &str) -> Option<String> {
+    let word = if effort == "minimal" { "low" } else { effort };
+    BUDGETS.iter().any(|(level, _)| *level == word).then(|| word.to_owned())
 }
 
 fn budget_of(effort: &str) -> u64 {
