@@ -208,8 +208,7 @@ fn write_audio(source: &Source, mark: Option<&CacheMark>) -> Result<String, &'st
 }
 
 fn write_document(source: &Source, name: Option<&str>, mark: Option<&CacheMark>) -> Result<String, &'static str> {
-    if let Some(text) = plain_text(source) {
-        let text = name.map_or_else(|| text.clone(), |name| format!("# {name}\n\n{text}"));
+    if let Some(text) = document_text(source, name) {
         return Ok(typed("text", mark, |o| {
             o.string("text", &text);
         }));
@@ -248,6 +247,12 @@ fn with_extension(name: &str, media_type: &str) -> String {
     format!("{name}.{extension}")
 }
 
+/// A document that is nothing but text, under its name.
+fn document_text(source: &Source, name: Option<&str>) -> Option<String> {
+    let text = plain_text(source)?;
+    Some(name.map_or_else(|| text.clone(), |name| format!("# {name}\n\n{text}")))
+}
+
 /// The text of a document that is nothing but text.
 fn plain_text(source: &Source) -> Option<String> {
     match source {
@@ -283,7 +288,9 @@ pub struct Part {
 impl Part {
     pub fn new(block: &Block, host: Host) -> Result<Self, &'static str> {
         let plain = match &block.content {
-            Content::Text { text, .. } if block.cache.is_none() || !host.marks => Some(text.clone()),
+            _ if block.cache.is_some() && host.marks => None,
+            Content::Text { text, .. } => Some(text.clone()),
+            Content::Document { source, name, .. } => document_text(source, name.as_deref()),
             _ => None,
         };
         Ok(Self { json: write(block, host)?, plain })

@@ -48,12 +48,9 @@ fn host(target: &Target<'_>) -> Host {
 }
 
 fn write_tools(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropped: &mut Vec<String>) {
-    if request.tools.is_empty() {
-        return;
-    }
     let marks = host(target).marks;
     let mut written = 0;
-    o.array("tools", |array| {
+    let list = write::array(|array| {
         for (at, tool) in request.tools.iter().enumerate() {
             match tools::write(array, tool, marks) {
                 true => written += 1,
@@ -64,8 +61,9 @@ fn write_tools(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropp
             }
         }
     });
-    // A choice among no tools is refused.
+    // An empty list, and a choice among no tools, are refused.
     if written > 0 {
+        o.raw("tools", &list);
         if let Some(choice) = &request.tool_choice {
             write_choice(o, choice, target);
         }
