@@ -2,6 +2,20 @@
 //!
 //! It imports nothing of the gateway, so a mistake there cannot hide behind the same mistake here. It binds the loopback
 //! interface only, and speaks HTTP/1.1 over raw sockets because faults need control over every byte. No TLS, no HTTP/2.
+//!
+//! ```
+//! use mock_upstream::plan::{At, CutHow};
+//! use mock_upstream::{MockUpstream, Plan};
+//!
+//! let upstream = MockUpstream::start()?;
+//! upstream.script(vec![
+//!     Plan::error(429).times(2),
+//!     Plan::text("cut short").on("/v1/messages").cut(CutHow::Reset, At::Body(100)),
+//! ]);
+//! // … let the gateway call upstream.url() …
+//! assert_eq!(upstream.bill().calls, 0);
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 /// What a test orders: answers, delays, cuts, oddities.
 pub mod plan;

@@ -6,5 +6,6 @@ mod it {
     mod client;
     mod content;
     mod faults;
+    mod readme;
     mod records;
 }

@@ -4,7 +4,12 @@ use mock_upstream::MockUpstream;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Longer than any answer takes; only silence lasts as long.
+pub const PATIENT: Duration = Duration::from_secs(20);
+/// For answers that are expected to fall silent.
+pub const BRIEF: Duration = Duration::from_millis(300);
 
 /// What came back.
 pub struct Reply {
@@ -57,6 +62,14 @@ impl Reply {
         out
     }
 
+    fn is_whole(&self) -> bool {
+        let head = self.head();
+        match head.lines().find_map(|l| l.strip_prefix("content-length: ")) {
+            Some(length) => self.body().len() == length.parse::<usize>().unwrap(),
+            None => self.bytes.ends_with(b"\r\n0\r\n\r\n"),
+        }
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body()).unwrap_or_default()
     }
@@ -67,13 +80,33 @@ pub fn started() -> MockUpstream {
 }
 
 pub fn connect(server: &MockUpstream) -> TcpStream {
-    let stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    stream
+    TcpStream::connect(server.address()).unwrap()
+}
+
+/// Waits for something that happens on the server's thread.
+pub fn until(happened: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !happened() {
+        assert!(began.elapsed() < PATIENT, "it does not happen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Reads one answer of a connection that stays open.
+pub fn read_one(stream: &mut TcpStream) -> Reply {
+    let mut reply = Reply { bytes: vec![], end: End::Silent };
+    while !reply.is_whole() {
+        let mut buffer = [0; 65_536];
+        let size = stream.read(&mut buffer).unwrap();
+        assert!(size > 0, "closed after {}", reply.text());
+        reply.bytes.extend_from_slice(&buffer[..size]);
+    }
+    reply
 }
 
 /// Reads until the end, a reset, or silence.
-pub fn read(stream: &mut TcpStream) -> Reply {
+pub fn read(stream: &mut TcpStream, patience: Duration) -> Reply {
+    stream.set_read_timeout(Some(patience)).unwrap();
     let (mut bytes, mut buffer) = (vec![], [0; 65_536]);
     loop {
         match stream.read(&mut buffer) {
@@ -85,17 +118,27 @@ pub fn read(stream: &mut TcpStream) -> Reply {
     }
 }
 
+/// Sends a request and reads what comes.
 pub fn send(server: &MockUpstream, path: &str, headers: &str, body: &Value) -> Reply {
+    read(&mut sent(server, path, headers, body), PATIENT)
+}
+
+/// Sends a request; the answer is still to be read.
+pub fn sent(server: &MockUpstream, path: &str, headers: &str, body: &Value) -> TcpStream {
     let mut stream = connect(server);
     let body = body.to_string();
     let head = format!("POST {path} HTTP/1.1\r\nhost: mock\r\ncontent-type: application/json\r\nconnection: close\r\n");
     let request = format!("{head}content-length: {}\r\n{headers}\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).unwrap();
-    read(&mut stream)
+    stream
 }
 
 pub fn openai(server: &MockUpstream, body: &Value) -> Reply {
-    send(server, "/v1/chat/completions", "authorization: Bearer k\r\n", body)
+    read(&mut openai_sent(server, body), PATIENT)
+}
+
+pub fn openai_sent(server: &MockUpstream, body: &Value) -> TcpStream {
+    sent(server, "/v1/chat/completions", "authorization: Bearer k\r\n", body)
 }
 
 pub fn anthropic(server: &MockUpstream, body: &Value) -> Reply {

@@ -7,7 +7,6 @@ use mock_upstream::plan::{
 };
 use mock_upstream::{ClosedPort, MockUpstream, Plan};
 use serde_json::json;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 fn with(plan: Plan) -> MockUpstream {
@@ -37,11 +36,12 @@ fn f2_a_trickle_sends_a_byte_at_a_time() {
 fn f3_f4_f5_an_answer_breaks_off_at_the_exact_byte() {
     for (how, end) in [(CutHow::Stall, End::Silent), (CutHow::Reset, End::Reset), (CutHow::Fin, End::Closed)] {
         for at in [0, 1, 50, 200] {
+            let patience = if how == CutHow::Stall { BRIEF } else { PATIENT };
             let server = with(Plan::default().cut(how, At::Body(at)));
-            let reply = openai(&server, &chat("hello", true));
+            let reply = read(&mut openai_sent(&server, &chat("hello", true)), patience);
             assert_eq!((reply.body().len() as u64, &reply.end), (at, &end));
             let server = with(Plan::default().cut(how, At::Wire(at)));
-            let reply = openai(&server, &chat("hello", true));
+            let reply = read(&mut openai_sent(&server, &chat("hello", true)), patience);
             assert_eq!((reply.bytes.len() as u64, &reply.end), (at, &end));
         }
     }
@@ -64,7 +64,7 @@ fn f6_connections_are_refused_closed_reset_or_swallowed() {
     for (action, end) in cases {
         let server = with(Plan { accept: Some(Accept { delay_ms: 0, action }), ..Plan::default() }.times(1));
         let mut stream = connect(&server);
-        assert_eq!(read(&mut stream).end, end, "{action:?}");
+        assert_eq!(read(&mut stream, if end == End::Silent { BRIEF } else { PATIENT }).end, end, "{action:?}");
         assert_eq!(openai(&server, &chat("after", false)).status(), 200);
     }
 }
@@ -213,13 +213,10 @@ fn f13_bodies_are_huge_deep_many_and_packed() {
 #[test]
 fn f13_an_endless_stream_ends_with_its_client_and_is_billed_until_then() {
     let server = with(Plan::answering(Answer::Endless { text: "again ".into() }));
-    let mut stream = connect(&server);
-    let body = chat("x", true).to_string();
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nauthorization: Bearer k\r\ncontent-type: application/json\r\n";
-    stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    let stream = openai_sent(&server, &chat("x", true));
+    until(|| server.bill().output > 10);
     drop(stream);
-    std::thread::sleep(Duration::from_millis(100));
+    until(|| server.requests()[0].ended.is_some());
     let request = server.requests().remove(0);
     assert!(request.aborted() && request.ended.unwrap().events > 10);
     assert!(server.bill().output > 10);
@@ -272,17 +269,13 @@ fn f18_a_request_is_read_slowly() {
 
 #[test]
 fn f19_an_upstream_that_ignores_aborts_bills_the_whole_answer() {
-    let delay = Delay { event_ms: 30, ..Delay::default() };
+    let delay = Delay { event_ms: 100, ..Delay::default() };
     for (ignore_abort, whole) in [(true, true), (false, false)] {
         let server = with(Plan { delay, ignore_abort, ..Plan::text("x".repeat(400)) });
-        let mut stream = connect(&server);
-        let body = chat("x", true).to_string();
-        let head =
-            "POST /v1/chat/completions HTTP/1.1\r\nauthorization: Bearer k\r\ncontent-type: application/json\r\n";
-        stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
+        let stream = openai_sent(&server, &chat("x", true));
+        until(|| server.bill().output > 0);
         drop(stream);
-        std::thread::sleep(Duration::from_millis(60));
+        until(|| server.requests()[0].ended.is_some());
         assert!(server.requests()[0].aborted());
         assert_eq!(server.bill().output == 100, whole);
     }

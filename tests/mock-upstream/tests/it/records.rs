@@ -9,7 +9,7 @@ fn control(server: &mock_upstream::MockUpstream, method: &str, path: &str, body:
     let mut stream = connect(server);
     let head = format!("{method} /_ctl/{path} HTTP/1.1\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all((head + body).as_bytes()).unwrap();
-    read(&mut stream)
+    read_one(&mut stream)
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn each_request_is_recorded_with_its_connection_and_end() {
     let head = "POST /v1/chat/completions HTTP/1.1\r\nAuthorization: Bearer k\r\ncontent-type: application/json\r\n";
     for _ in 0..2 {
         stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
-        read(&mut stream);
+        read_one(&mut stream);
     }
     openai(&server, &chat("y", true));
     let requests = server.requests();
