@@ -25,7 +25,7 @@ impl Resolve for Loopback {
     }
 }
 
-fn allowing(allowed: &[(&str, u16)]) -> Dialer {
+pub fn allowing(allowed: &[(&str, u16)]) -> Dialer {
     let allow = allowed.iter().map(|(host, port)| HostPort { host: (*host).to_owned(), port: *port }).collect();
     Dialer::with_resolver(&Egress { allow }, Arc::new(Loopback)).unwrap()
 }
