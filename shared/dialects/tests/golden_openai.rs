@@ -566,6 +566,97 @@ fn s3_streams_cut_short_are_noticed() {
     assert!(ran >= 55, "{ran}");
 }
 
+// ---- damage
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
+}
+
+/// A value somewhere inside becomes another one.
+fn damage(value: &mut Value, dice: &mut Dice) {
+    let inner: Vec<&mut Value> = match value {
+        Value::Array(elements) => elements.iter_mut().collect(),
+        Value::Object(fields) => fields.values_mut().collect(),
+        _ => Vec::new(),
+    };
+    let count = inner.len();
+    match inner.into_iter().nth(dice.below(count + 1)) {
+        Some(inner) => damage(inner, dice),
+        None => {
+            let others = [
+                Value::Null,
+                7.into(),
+                (-1).into(),
+                "".into(),
+                true.into(),
+                Value::Array(vec![]),
+                serde_json::json!({}),
+            ];
+            *value = others[dice.below(others.len())].clone();
+        }
+    }
+}
+
+#[test]
+fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
+    let mut dice = Dice(1);
+    let (mut refused, mut understood) = (0, 0);
+    for case in cases() {
+        let Some(theirs) = case.json["request"].get("body").filter(|body| body.is_object()) else { continue };
+        for _ in 0..20 {
+            let mut damaged = theirs.clone();
+            damage(&mut damaged, &mut dice);
+            let text = damaged.to_string();
+            let body = parse(text.as_bytes()).unwrap();
+            let _ = chat().head(&body, &DEPLOYMENT);
+            match chat().decode_request(&body, &DEPLOYMENT) {
+                Err(_) => refused += 1,
+                Ok(request) => {
+                    understood += 1;
+                    if let Ok(encoded) = chat().encode_request(&request, &Target { model: "m", ..Target::default() }) {
+                        parse(encoded.body.as_bytes()).unwrap_or_else(|why| panic!("{why:?} in {}", encoded.body));
+                    }
+                }
+            }
+        }
+    }
+    println!("{refused} refused, {understood} understood");
+    assert!(refused > 500 && understood > 500);
+}
+
+#[test]
+fn s5_damaged_streams_keep_to_the_grammar_until_they_are_refused() {
+    let mut dice = Dice(2);
+    for (name, stream) in streams() {
+        let all = frames(&[&stream]);
+        for _ in 0..6 {
+            let (mut decoder, mut events) = (chat().decoder(), Vec::new());
+            let at = dice.below(all.len());
+            let read = all.iter().enumerate().try_for_each(|(number, frame)| {
+                let mut frame = frame.clone();
+                if let (true, Ok(mut value)) = (number == at, serde_json::from_slice::<Value>(&frame.data)) {
+                    damage(&mut value, &mut dice);
+                    frame.data = value.to_string().into();
+                }
+                let _ = chat().glance(&frame);
+                decoder.push(&frame, &mut events)
+            });
+            let whole = read.is_ok() && decoder.finish(&mut events).is_ok();
+            let mut grammar = Grammar::default();
+            events.iter().for_each(|event| grammar.push(event).unwrap_or_else(|why| panic!("{name}: {why}")));
+            if whole {
+                grammar.end().unwrap_or_else(|why| panic!("{name}: {why}"));
+            }
+        }
+    }
+}
+
 // ---- errors
 
 #[test]

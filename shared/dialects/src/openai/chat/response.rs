@@ -89,7 +89,9 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
             }
         });
         usage::write(o, &response.usage);
-        o.maybe_string("service_tier", response.service_tier.as_deref());
+        // Anthropic's and Bedrock's usual tier has another name here.
+        let tier = response.service_tier.as_deref().map(|tier| if tier == "standard" { "default" } else { tier });
+        o.maybe_string("service_tier", tier);
         for (key, value) in response.extensions.of(Dialect::OpenAi) {
             o.json(key, value);
         }

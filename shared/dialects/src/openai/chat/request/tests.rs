@@ -434,3 +434,14 @@ fn a_schema_is_said_in_words_to_models_that_take_none() {
     assert_eq!(body["response_format"], json!({"type": "json_object"}));
     assert!(body["messages"][0]["content"].as_str().unwrap().contains(r#"{"type":"object"}"#));
 }
+
+#[test]
+fn a_choice_among_some_tools_offers_only_those_where_it_is_unknown() {
+    let function = |name: &str| json!({"type": "function", "function": {"name": name}});
+    let allowed = json!({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [function("f")]}});
+    let request = read(json!({"tools": [function("f"), function("g")], "tool_choice": allowed}));
+    let (body, _) = written_to("gpt-5", &request);
+    assert_eq!((body["tools"].as_array().unwrap().len(), &body["tool_choice"]), (2, &allowed));
+    let (body, _) = written_to("llama", &request);
+    assert_eq!((&body["tools"], &body["tool_choice"]), (&json!([function("f")]), &json!("required")));
+}

@@ -9,7 +9,7 @@ use crate::{
 };
 use domain::{
     Dialect, Error, Json,
-    chat::{OutputFormat, Reasoning, Request, Role, Sampling, ToolChoice},
+    chat::{OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice, ToolDefinition},
 };
 use messages::Messages;
 
@@ -51,7 +51,7 @@ fn write_tools(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropp
     let marks = host(target).marks;
     let mut written = 0;
     let list = write::array(|array| {
-        for (at, tool) in request.tools.iter().enumerate() {
+        for (at, tool) in request.tools.iter().enumerate().filter(|(_, tool)| offered(tool, request, target)) {
             match tools::write(array, tool, marks) {
                 true => written += 1,
                 false => dropped.push(format!("tools.{at}")),
@@ -71,12 +71,20 @@ fn write_tools(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropp
     }
 }
 
+/// Only OpenAI knows a choice among some of the tools; elsewhere the others are not offered.
+fn offered(tool: &Tool, request: &Request, target: &Target<'_>) -> bool {
+    match (&request.tool_choice, &tool.definition) {
+        (Some(ToolChoice::Allowed { names, .. }), ToolDefinition::Function { name, .. }) => {
+            model::is_openais(target.model) || names.contains(name)
+        }
+        _ => true,
+    }
+}
+
 fn write_choice(o: &mut Object<'_>, choice: &ToolChoice, target: &Target<'_>) {
     match choice {
-        // Hosts other than OpenAI know single tools only.
-        ToolChoice::Allowed { names, required: true } if names.len() == 1 && !model::is_openais(target.model) => {
-            let name = names.first().cloned().unwrap_or_default();
-            tools::write_choice(o, &ToolChoice::Tool { name });
+        ToolChoice::Allowed { required, .. } if !model::is_openais(target.model) => {
+            tools::write_choice(o, if *required { &ToolChoice::Required } else { &ToolChoice::Auto });
         }
         choice => tools::write_choice(o, choice),
     }
