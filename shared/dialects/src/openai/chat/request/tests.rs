@@ -281,6 +281,41 @@ fn orphan_results_are_left_out_and_named() {
 }
 
 #[test]
+fn calls_that_nobody_answered_are_answered_before_the_conversation_goes_on() {
+    let turns = vec![
+        said(Role::Assistant, vec![called("1"), called("2")]),
+        said(Role::User, vec![result("2", vec![Block::text("b")])]),
+        said(Role::User, vec![Block::text("and?")]),
+    ];
+    let (body, dropped) = written_to("m", &request(turns));
+    let ids: Vec<_> = body["messages"].as_array().unwrap().iter().map(|m| m["tool_call_id"].as_str()).collect();
+    assert_eq!((ids, dropped.len()), (vec![None, Some("2"), Some("1"), None], 0));
+}
+
+#[test]
+fn bedrocks_json_results_and_guarded_texts_are_texts() {
+    let other = |kind: &str, json: &str| {
+        Content::Other(Opaque { dialect: Dialect::Bedrock, kind: kind.into(), json: Json::verbatim(json) }).into()
+    };
+    let turns = vec![
+        said(Role::User, vec![other("guardContent", r#"{"text":{"text":"hi","qualifiers":["query"]}}"#)]),
+        said(Role::Assistant, vec![called("1")]),
+        said(Role::User, vec![result("1", vec![other("json", r#"{"a":1.50}"#)])]),
+    ];
+    let (body, _) = written_to("m", &request(turns));
+    assert_eq!(
+        (&body["messages"][0]["content"], &body["messages"][2]["content"]),
+        (&json!("hi"), &json!(r#"{"a":1.50}"#))
+    );
+}
+
+#[test]
+fn a_request_with_nothing_left_to_say_is_refused() {
+    let refused = encode(&request(vec![]), &Target::default()).unwrap_err();
+    assert_eq!((refused.status(), refused.param.as_deref()), (400, Some("messages")));
+}
+
+#[test]
 fn long_ids_are_shortened_alike_in_call_and_result_for_openai_alone() {
     let long = "x".repeat(64);
     let turns = || {

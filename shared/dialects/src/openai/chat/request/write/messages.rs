@@ -19,18 +19,20 @@ use domain::{
     Dialect, Error,
     chat::{Block, Content, Message, Opaque, Request, Role, ToolResult},
 };
-use std::collections::HashSet;
 
 /// The longest id of a call that OpenAI takes.
 const MAX_ID: usize = 40;
+
+/// Stands for the result of a call that nobody answered: the conversation could not go on without one.
+const NO_RESULT: &str = "No result was given.";
 
 /// Messages being written, each as JSON text.
 pub struct Messages<'t> {
     written: Vec<String>,
     host: Host,
     dropped: &'t mut Vec<String>,
-    /// Ids of the calls made so far: a result of any other is an orphan and would be refused.
-    calls: HashSet<String>,
+    /// Ids of the calls that the next messages must answer: a result of any other is an orphan and would be refused.
+    unanswered: Vec<String>,
     /// What the messages before could not hold, for the next user message.
     pending: Vec<Part>,
 }
@@ -38,11 +40,14 @@ pub struct Messages<'t> {
 impl<'t> Messages<'t> {
     pub fn of(request: &Request, target: &Target<'_>, dropped: &'t mut Vec<String>) -> Result<Written, Error> {
         let mut messages =
-            Messages { written: Vec::new(), host: host(target), dropped, calls: HashSet::new(), pending: Vec::new() };
+            Messages { written: Vec::new(), host: host(target), dropped, unanswered: Vec::new(), pending: Vec::new() };
         for (at, message) in request.messages.iter().enumerate() {
             messages.message(message, &format!("messages.{at}"))?;
         }
         messages.flush();
+        if messages.written.is_empty() {
+            return Err(Error::invalid("messages", "nothing in them can be said to this provider"));
+        }
         Ok(Written(messages.written))
     }
 
@@ -64,8 +69,9 @@ impl<'t> Messages<'t> {
         }
     }
 
-    /// Writes the user message that holds what is pending.
+    /// Writes the results that are missing, and the user message that holds what is pending.
     fn flush(&mut self) {
+        self.answer_all();
         if !self.pending.is_empty() {
             let parts = std::mem::take(&mut self.pending);
             self.written.push(write::object(|o| {
@@ -75,8 +81,18 @@ impl<'t> Messages<'t> {
         }
     }
 
+    fn answer_all(&mut self) {
+        for call in std::mem::take(&mut self.unanswered) {
+            let id = self.id(&call);
+            self.written.push(write::object(|o| {
+                o.string("role", "tool").string("tool_call_id", &id).string("content", NO_RESULT);
+            }));
+        }
+    }
+
     /// A system's or user's own words.
     fn words(&mut self, message: &Message, path: &str) -> Result<(), Error> {
+        self.answer_all();
         let mut parts = if message.role == Role::User { std::mem::take(&mut self.pending) } else { Vec::new() };
         let mut fields = Vec::new();
         for (at, block) in message.content.iter().enumerate() {
@@ -111,6 +127,9 @@ impl<'t> Messages<'t> {
         {
             return Ok(None);
         }
+        if let Some(text) = bedrock_text(&block.content) {
+            return Ok(Some(Part::text(&text)));
+        }
         if let Content::Document { context, citations, .. } = &block.content
             && (context.is_some() || *citations)
         {
@@ -132,7 +151,8 @@ impl<'t> Messages<'t> {
         for (at, block) in message.content.iter().enumerate() {
             let Content::ToolResult(result) = &block.content else { continue };
             results += 1;
-            if self.calls.contains(&result.call_id) {
+            if let Some(call) = self.unanswered.iter().position(|call| *call == result.call_id) {
+                self.unanswered.remove(call);
                 self.result(result, block, &at_block(path, at))?;
             } else {
                 self.dropped.push(at_block(path, at));
@@ -148,8 +168,6 @@ impl<'t> Messages<'t> {
             if is_media(&block.content) {
                 self.media_of_result(result, block, &path)?;
                 parts.push(Part::text("(what this tool returned follows in the next user message)"));
-            } else if let Some(json) = bedrock_json(&block.content) {
-                parts.push(Part::text(json));
             } else {
                 parts.extend(self.part(block, &path)?);
             }
@@ -193,7 +211,7 @@ impl<'t> Messages<'t> {
         match &block.content {
             Content::Refusal { text } => turn.refusal.push_str(text),
             Content::ToolCall(call) => {
-                self.calls.insert(call.id.clone());
+                self.unanswered.push(call.id.clone());
                 let id = self.id(&call.id);
                 turn.calls.push(tools::call(&id, call));
             }
@@ -201,7 +219,7 @@ impl<'t> Messages<'t> {
             Content::Reasoning { .. } | Content::RedactedReasoning { .. } => turn.thoughts = true,
             content if message::as_field(content).is_some() => turn.fields.extend(message::as_field(content)),
             Content::Other(opaque) if tools::is_call(opaque) => {
-                self.calls.extend(id_of(opaque));
+                self.unanswered.extend(id_of(opaque));
                 turn.calls.push(opaque.json.as_str().to_owned());
             }
             content if is_media(content) => {
@@ -247,11 +265,14 @@ fn is_media(content: &Content) -> bool {
     matches!(content, Content::Image { .. } | Content::Document { .. } | Content::Audio { .. } | Content::Video { .. })
 }
 
-/// A result that Bedrock keeps as JSON is text here.
-fn bedrock_json(content: &Content) -> Option<&str> {
-    match content {
-        Content::Other(opaque) if opaque.dialect == Dialect::Bedrock && opaque.kind == "json" => {
-            Some(opaque.json.as_str())
+/// Bedrock's JSON results and guarded texts are texts here.
+fn bedrock_text(content: &Content) -> Option<String> {
+    let Content::Other(opaque) = content else { return None };
+    let json = opaque.json.as_str();
+    match (opaque.dialect, opaque.kind.as_str()) {
+        (Dialect::Bedrock, "json") => Some(json.to_owned()),
+        (Dialect::Bedrock, "guardContent") => {
+            parse_answer(json.as_bytes()).ok()?.get("text")?.str_of("text").map(str::to_owned)
         }
         _ => None,
     }
