@@ -1,1 +1,19 @@
-//! Being built.
+//! For the people who run it: the admin API, and the two jobs that read the stream of call records.
+//!
+//! It meets the gateway in the tables only, and never answers for a virtual key.
+
+/// The admin API as one application.
+pub mod http;
+
+/// Who changed what.
+pub mod audit;
+
+/// Batches of the stream of call records.
+pub mod outbox;
+/// Totals per hour and day, key and model.
+pub mod rollups;
+
+/// One message per key, window and threshold.
+pub mod alerts;
+/// Telling people.
+pub mod notify;

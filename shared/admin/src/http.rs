@@ -1,0 +1,158 @@
+//! The edge of the admin plane: one route table, one credential, limits on what comes in, and answers in OpenAI's shape.
+
+use crate::audit::Actor;
+use axum::{Router, extract::Request, response::Response, routing::any};
+use config::Config;
+use domain::{Clock, Error, Kind, Timestamp};
+use futures::FutureExt;
+use http::Uri;
+use login::Login;
+use reply::RequestId;
+use route::{Matched, Route, Scope, Serves};
+use std::{panic::AssertUnwindSafe, sync::Arc};
+use stores::{TableError, calls::Calls, keys::Keys, ledger::Ledger, rollups::Rollups};
+
+/// Request bodies.
+mod body;
+/// Bodies, field by field.
+mod fields;
+/// Virtual keys.
+mod keys;
+/// Who may administer.
+mod login;
+/// Models as configured.
+mod models;
+/// The fields of a key.
+mod policy;
+/// Providers as configured.
+mod providers;
+/// Query parameters.
+mod query;
+/// Answers.
+mod reply;
+/// Call records.
+mod requests;
+/// The route table.
+pub mod route;
+/// Failed logins.
+mod throttle;
+/// Usage and cost.
+mod usage;
+
+pub use login::AdminKey;
+
+/// Where the request came from, by the trusted edge's word: an extension put on by every front door [H4].
+#[derive(Clone, Debug)]
+pub struct ClientIp(pub String);
+
+/// What the admin API works on.
+pub struct AdminState {
+    config: Arc<Config>,
+    keys: Arc<Keys>,
+    ledger: Arc<Ledger>,
+    calls: Calls,
+    rollups: Rollups,
+    clock: Arc<dyn Clock>,
+    login: Login,
+}
+
+impl AdminState {
+    pub fn new(
+        config: Arc<Config>,
+        keys: Arc<Keys>,
+        ledger: Arc<Ledger>,
+        calls: Calls,
+        rollups: Rollups,
+        clock: Arc<dyn Clock>,
+        admin_key: AdminKey,
+    ) -> Self {
+        Self { config, keys, ledger, calls, rollups, clock, login: Login::new(admin_key) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// The admin API as one application. It answers everything below `/admin` and has no fallback of its own, so that
+/// whoever serves it beside the client APIs sets theirs.
+pub fn app(state: AdminState) -> Router {
+    let state = Arc::new(state);
+    let answer = move |request: Request| {
+        let state = Arc::clone(&state);
+        async move { handle(&state, request).await }
+    };
+    Router::new().route("/admin", any(answer.clone())).route("/admin/{*rest}", any(answer))
+}
+
+/// A request whose sender may send it.
+struct Asked {
+    actor: Actor,
+    /// What the path's `{id}` held.
+    id: String,
+    request: Request,
+}
+
+async fn handle(state: &AdminState, request: Request) -> Response {
+    let id = RequestId::random();
+    let answered = AssertUnwindSafe(answer(state, request, &id)).catch_unwind().await;
+    let response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => reply::error(&error),
+        Err(_) => {
+            tracing::error!(request = id.as_str(), "a panic while answering");
+            reply::error(&Error::gateway(Kind::Internal, "an internal error stopped this request"))
+        }
+    };
+    reply::with_id(response, &id)
+}
+
+async fn answer(state: &AdminState, request: Request, id: &RequestId) -> Result<Response, Error> {
+    let (route, path_id) = matched(&request)?;
+    match route.scope {
+        Scope::Root => state.login.enter(&request, state.now())?,
+    }
+    let ip = request.extensions().get::<ClientIp>().map(|ip| ip.0.clone());
+    let actor = Actor { ip, request: id.as_str().to_owned() };
+    let uri = request.uri().clone();
+    serve(state, route.serves, &uri, Asked { actor, id: path_id.unwrap_or_default(), request }).await
+}
+
+async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> Result<Response, Error> {
+    match serves {
+        Serves::BlockKey => keys::block(state, asked, true).await,
+        Serves::ChangeKey => keys::update(state, asked).await,
+        Serves::CreateKey => keys::create(state, asked).await,
+        Serves::Keys => keys::list(state, uri).await,
+        Serves::Models => models::list(state),
+        Serves::OneKey => keys::one(state, &asked.id).await,
+        Serves::OneRequest => requests::one(state, &asked.id).await,
+        Serves::Providers => providers::list(state),
+        Serves::RevokeKey => keys::revoke(state, asked).await,
+        Serves::RotateKey => keys::rotate(state, asked).await,
+        Serves::UnblockKey => keys::block(state, asked, false).await,
+        Serves::Usage => usage::report(state, uri).await,
+    }
+}
+
+/// The route of a request, and the id in its path.
+fn matched(request: &Request) -> Result<(&'static Route, Option<String>), Error> {
+    match route::matched(request.method(), request.uri().path()) {
+        Matched::Route(route, id) => Ok((route, id)),
+        Matched::WrongMethod => {
+            Err(Error::caller(Kind::MethodNotAllowed, format!("this path does not take {} requests", request.method())))
+        }
+        Matched::Nothing => Err(Error::caller(
+            Kind::NotFound,
+            "there is nothing at this path; the admin API is described in the README",
+        )
+        .with_code("unknown_url")),
+    }
+}
+
+/// 503: the store did not do what it was asked. What it said is for the log.
+fn store_failed(error: TableError) -> Error {
+    tracing::error!(%error, "the store failed an admin request");
+    Error::gateway(Kind::BudgetUnavailable, "the store did not answer; nothing is known to have changed, try again")
+        .with_code("store_unavailable")
+}

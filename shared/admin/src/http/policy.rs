@@ -1,0 +1,321 @@
+//! The fields of a virtual key: how an admin writes them, and how answers show them.
+
+use super::fields::{Field, Fields};
+use domain::{
+    Error, Secret, Timestamp, Usd,
+    key::{BudgetMode, VirtualKey},
+    time::Period,
+};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::RawValue;
+use stores::ledger::Spend;
+
+/// Fields that an admin may write at any time.
+const WRITABLE: [&str; 14] = [
+    "name",
+    "user_id",
+    "organization_id",
+    "models",
+    "providers",
+    "max_budget_usd",
+    "budget_period",
+    "soft_budget_usd",
+    "budget_mode",
+    "max_parallel",
+    "expires_at",
+    "blocked",
+    "tags",
+    "metadata",
+];
+
+/// Fields of the contract that no part of the gateway keeps to yet.
+const NOT_SUPPORTED: [&str; 4] = ["rpm", "tpm", "rate_limits", "guardrails"];
+
+const MOST_NAME: usize = 200;
+const MOST_PATTERNS: usize = 500;
+const MOST_PARALLEL: u64 = 100_000;
+
+const PERIODS: [(&str, Period); 4] =
+    [("daily", Period::Daily), ("weekly", Period::Weekly), ("monthly", Period::Monthly), ("total", Period::Total)];
+
+const MODES: [(&str, BudgetMode); 2] = [("strict", BudgetMode::Strict), ("last_one", BudgetMode::LastOne)];
+
+/// Writes the fields of a creating request into a new key. `key` is the caller's own affair: see [`own_secret`].
+///
+/// # Errors
+/// 400 naming the field.
+pub fn create(key: &mut VirtualKey, fields: &Fields<'_>, now: Timestamp) -> Result<(), Error> {
+    for field in fields.iter() {
+        match field.name.as_str() {
+            "key" => {}
+            "team_id" => key.team_id = optional(field, |field| field.text(MOST_NAME))?,
+            _ => write(key, field)?,
+        }
+    }
+    if key.expires_at.is_some_and(|at| at <= now) {
+        return Err(Error::invalid("expires_at", "expires_at lies in the past; such a key could never be used"));
+    }
+    consistent(key)
+}
+
+/// Writes the fields of a changing request; what was not sent stays, null clears. `version` is the caller's affair.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn change(key: &mut VirtualKey, fields: &Fields<'_>) -> Result<(), Error> {
+    for field in fields.iter().filter(|field| field.name != "version") {
+        if field.name == "team_id" {
+            return Err(field.wrong("can be set only when a key is created"));
+        }
+        write(key, field)?;
+    }
+    consistent(key)
+}
+
+/// The secret a caller brings along: at least 32 visible characters, and not in the shape of ours.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn own_secret(fields: &Fields<'_>) -> Result<Option<Secret>, Error> {
+    let Some(field) = fields.find("key") else { return Ok(None) };
+    let secret = Secret::new(field.text(256).map_err(|_| unfit(field))?);
+    let visible = secret.expose().bytes().all(|b| b.is_ascii_graphic());
+    if secret.expose().len() < 32 || !visible || secret.expose().starts_with("sk-ptn-") {
+        return Err(unfit(field));
+    }
+    Ok(Some(secret))
+}
+
+fn unfit(field: &Field<'_>) -> Error {
+    field.wrong("must be 32 to 256 visible ASCII characters, and must not begin with sk-ptn-")
+}
+
+fn write(key: &mut VirtualKey, field: &Field<'_>) -> Result<(), Error> {
+    let label = |field: &Field<'_>| field.text(MOST_NAME);
+    match field.name.as_str() {
+        "name" => key.name = optional(field, label)?.unwrap_or_default(),
+        "user_id" => key.user_id = optional(field, label)?,
+        "organization_id" => key.organization_id = optional(field, label)?,
+        "models" => key.models = optional(field, |field| field.patterns(MOST_PATTERNS))?.unwrap_or_default(),
+        "providers" => key.providers = optional(field, |field| field.patterns(MOST_PATTERNS))?.unwrap_or_default(),
+        "max_budget_usd" => key.max_budget = optional(field, Field::money)?,
+        "budget_period" => key.budget_period = optional(field, |field| field.word(&PERIODS))?.unwrap_or(Period::Total),
+        "soft_budget_usd" => key.soft_budget = optional(field, Field::money)?,
+        "budget_mode" => key.budget_mode = optional(field, |field| field.word(&MODES))?.unwrap_or_default(),
+        "max_parallel" => key.max_parallel = optional(field, parallel)?,
+        "expires_at" => key.expires_at = optional(field, Field::instant)?,
+        "blocked" => key.blocked = optional(field, Field::flag)?.unwrap_or_default(),
+        "tags" => key.tags = optional(field, Field::labels)?.unwrap_or_default(),
+        "metadata" => key.metadata = optional(field, Field::object)?,
+        name if NOT_SUPPORTED.contains(&name) => {
+            if !field.is_nothing() {
+                return Err(field.wrong("is not supported yet; leave it out").with_code("not_supported"));
+            }
+        }
+        _ => return Err(field.unknown(&WRITABLE)),
+    }
+    Ok(())
+}
+
+fn optional<'b, T>(field: &Field<'b>, read: impl Fn(&Field<'b>) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    if field.is_null() { Ok(None) } else { read(field).map(Some) }
+}
+
+fn parallel(field: &Field<'_>) -> Result<u32, Error> {
+    let count = field.count(1, MOST_PARALLEL)?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Limits that contradict each other.
+fn consistent(key: &VirtualKey) -> Result<(), Error> {
+    if let (Some(soft), Some(most)) = (key.soft_budget, key.max_budget)
+        && soft > most
+    {
+        return Err(Error::invalid("soft_budget_usd", "soft_budget_usd must not be larger than max_budget_usd"));
+    }
+    Ok(())
+}
+
+/// A key as answers show it.
+#[derive(Serialize)]
+pub struct Shown<'k> {
+    id: &'k str,
+    /// The id, of a key without a name.
+    name: &'k str,
+    /// The secret itself: in the creating and the rotating answer, never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'k str>,
+    prefix: &'k str,
+    team_id: Option<&'k str>,
+    user_id: Option<&'k str>,
+    organization_id: Option<&'k str>,
+    models: &'k [String],
+    providers: &'k [String],
+    max_budget_usd: Option<String>,
+    budget_period: Period,
+    soft_budget_usd: Option<String>,
+    rpm: Option<u64>,
+    tpm: Option<u64>,
+    max_parallel: Option<u32>,
+    rate_limits: [(); 0],
+    guardrails: [(); 0],
+    expires_at: Option<String>,
+    blocked: bool,
+    tags: Labels<'k>,
+    metadata: Box<RawValue>,
+    budget_mode: BudgetMode,
+    created_at: String,
+    last_used_at: Option<String>,
+    /// Settled in the current budget window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spend_usd: Option<String>,
+    /// Held by calls in flight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved_usd: Option<String>,
+    version: u64,
+}
+
+impl<'k> Shown<'k> {
+    /// A key's policy alone.
+    pub fn policy(key: &'k VirtualKey) -> Self {
+        Self {
+            id: key.id.as_str(),
+            name: if key.name.is_empty() { key.id.as_str() } else { &key.name },
+            key: None,
+            prefix: &key.prefix,
+            team_id: key.team_id.as_deref(),
+            user_id: key.user_id.as_deref(),
+            organization_id: key.organization_id.as_deref(),
+            models: &key.models,
+            providers: &key.providers,
+            max_budget_usd: key.max_budget.as_ref().map(Usd::to_string),
+            budget_period: key.budget_period,
+            soft_budget_usd: key.soft_budget.as_ref().map(Usd::to_string),
+            rpm: None,
+            tpm: None,
+            max_parallel: key.max_parallel,
+            rate_limits: [],
+            guardrails: [],
+            expires_at: key.expires_at.map(Timestamp::rfc3339),
+            blocked: key.blocked,
+            tags: Labels(&key.tags),
+            metadata: metadata(key),
+            budget_mode: key.budget_mode,
+            created_at: key.created_at.rfc3339(),
+            last_used_at: key.last_used_at.map(Timestamp::rfc3339),
+            spend_usd: None,
+            reserved_usd: None,
+            version: key.version,
+        }
+    }
+
+    /// With what it spent.
+    #[must_use]
+    pub fn with_spend(mut self, spend: Spend) -> Self {
+        self.spend_usd = Some(spend.settled.to_string());
+        self.reserved_usd = Some(spend.reserved.to_string());
+        self
+    }
+
+    /// With its secret, this once.
+    #[must_use]
+    pub fn with_secret(mut self, secret: &'k Secret) -> Self {
+        self.key = Some(secret.expose());
+        self
+    }
+}
+
+fn metadata(key: &VirtualKey) -> Box<RawValue> {
+    let written = key.metadata.as_ref().map_or("{}", |json| json.as_str());
+    RawValue::from_string(written.to_owned()).unwrap_or_default()
+}
+
+/// Labels as an object, in their order.
+pub struct Labels<'k>(pub &'k [(String, String)]);
+
+impl Serialize for Labels<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> VirtualKey {
+        VirtualKey::named("key_a".into(), "a", Timestamp::from_secs(1_000))
+    }
+
+    fn changed(body: &str) -> Result<VirtualKey, Error> {
+        let mut key = key();
+        change(&mut key, &Fields::of(body).unwrap()).map(|()| key)
+    }
+
+    #[test]
+    fn r9_what_the_gateway_counts_cannot_be_written() {
+        for name in
+            ["spend_usd", "reserved_usd", "created_at", "last_used_at", "id", "prefix", "lanes", "owner", "role"]
+        {
+            let error = changed(&format!(r#"{{"{name}": "1"}}"#)).unwrap_err();
+            assert_eq!((error.code(), error.param.as_deref()), ("unknown_field", Some(name)));
+        }
+    }
+
+    #[test]
+    fn r9_a_team_is_given_at_creation_only() {
+        let body = Fields::of(r#"{"team_id": "t1"}"#).unwrap();
+        let mut new = key();
+        create(&mut new, &body, Timestamp::from_secs(1_000)).unwrap();
+        assert_eq!(new.team_id.as_deref(), Some("t1"));
+        assert_eq!(changed(r#"{"team_id": "t2"}"#).unwrap_err().param.as_deref(), Some("team_id"));
+    }
+
+    #[test]
+    fn limits_that_nothing_keeps_to_yet_are_refused_unless_they_ask_for_nothing() {
+        for name in NOT_SUPPORTED {
+            let error = changed(&format!(r#"{{"{name}": [{{"rpm": 5}}]}}"#)).unwrap_err();
+            assert_eq!((error.code(), error.param.as_deref()), ("not_supported", Some(name)));
+            assert!(changed(&format!(r#"{{"{name}": null}}"#)).is_ok());
+            assert!(changed(&format!(r#"{{"{name}": []}}"#)).is_ok());
+        }
+    }
+
+    #[test]
+    fn only_what_was_sent_changes_and_null_clears() {
+        let mut key = key();
+        key.max_budget = Some(Usd::setting("5").unwrap());
+        key.user_id = Some("ann".to_owned());
+        change(&mut key, &Fields::of(r#"{"user_id": null, "models": ["gpt-*"]}"#).unwrap()).unwrap();
+        assert_eq!((key.user_id, key.models, key.max_budget.is_some()), (None, vec!["gpt-*".to_owned()], true));
+    }
+
+    #[test]
+    fn metadata_is_shown_as_it_was_written() {
+        let key = changed(r#"{"metadata": {"b":1.00,"a":[1e2]}}"#).unwrap();
+        let shown = serde_json::to_string(&Shown::policy(&key)).unwrap();
+        assert!(shown.contains(r#""metadata":{"b":1.00,"a":[1e2]}"#), "{shown}");
+    }
+
+    #[test]
+    fn a_brought_secret_is_long_and_not_in_our_shape() {
+        let secret = |text: &str| own_secret(&Fields::of(&format!(r#"{{"key": "{text}"}}"#)).unwrap());
+        assert!(secret(&"a".repeat(32)).unwrap().is_some());
+        for bad in
+            ["a".repeat(31), "a".repeat(257), "é".repeat(40), format!("sk-ptn-{}", "a".repeat(40)), "a ".repeat(20)]
+        {
+            let error = secret(&bad).unwrap_err();
+            assert!(error.param.as_deref() == Some("key") && !error.message.contains(&bad));
+        }
+    }
+
+    #[test]
+    fn a_soft_budget_above_the_hard_one_is_refused() {
+        let error = changed(r#"{"max_budget_usd": 5, "soft_budget_usd": "5.01"}"#).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some("soft_budget_usd"));
+    }
+}

@@ -1,0 +1,35 @@
+//! `GET /providers`: who answers. Names and kinds; never a credential, and no address, which may carry one.
+
+use super::{AdminState, reply};
+use axum::response::Response;
+use config::Provider;
+use domain::{Error, Wire};
+use serde::Serialize;
+
+/// A provider as it is configured.
+#[derive(Serialize)]
+struct Shown<'c> {
+    name: &'c str,
+    kind: &'c str,
+    /// The wires it speaks, in order of preference.
+    speaks: Vec<&'static str>,
+    region: Option<&'c str>,
+    /// On by itself: not in the configuration's file.
+    built_in: bool,
+}
+
+/// Every provider of the configuration, in its order.
+pub fn list(state: &AdminState) -> Result<Response, Error> {
+    let shown: Vec<_> = state.config.providers.iter().map(shown).collect();
+    reply::list(&shown)
+}
+
+fn shown(provider: &Provider) -> Shown<'_> {
+    Shown {
+        name: provider.name.as_str(),
+        kind: &provider.kind,
+        speaks: provider.speaks.iter().copied().map(Wire::name).collect(),
+        region: provider.region.as_deref(),
+        built_in: provider.built_in,
+    }
+}

@@ -1,0 +1,116 @@
+//! The one route table: method, template, scope [R1]. Everything else is 404.
+
+use http::Method;
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Route {
+    pub method: Method,
+    /// Path segments below `/admin/v1`; `{id}` takes one segment.
+    pub template: &'static [&'static str],
+    pub scope: Scope,
+    pub serves: Serves,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Whoever holds the root admin key.
+    Root,
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    BlockKey,
+    ChangeKey,
+    CreateKey,
+    Keys,
+    Models,
+    OneKey,
+    OneRequest,
+    Providers,
+    RevokeKey,
+    RotateKey,
+    UnblockKey,
+    Usage,
+}
+
+macro_rules! route {
+    ($method:ident $($segment:literal)/+ => $serves:ident, $scope:ident) => {
+        Route { method: Method::$method, template: &[$($segment),+], scope: Scope::$scope, serves: Serves::$serves }
+    };
+}
+
+/// Every route of the admin plane.
+pub static ROUTES: [Route; 12] = [
+    route!(POST "keys" => CreateKey, Root),
+    route!(GET "keys" => Keys, Root),
+    route!(GET "keys" / "{id}" => OneKey, Root),
+    route!(PATCH "keys" / "{id}" => ChangeKey, Root),
+    route!(DELETE "keys" / "{id}" => RevokeKey, Root),
+    route!(POST "keys" / "{id}" / "rotate" => RotateKey, Root),
+    route!(POST "keys" / "{id}" / "block" => BlockKey, Root),
+    route!(POST "keys" / "{id}" / "unblock" => UnblockKey, Root),
+    route!(GET "usage" => Usage, Root),
+    route!(GET "models" => Models, Root),
+    route!(GET "providers" => Providers, Root),
+    route!(GET "requests" / "{id}" => OneRequest, Root),
+];
+
+/// What a path matched.
+#[derive(Debug)]
+pub enum Matched {
+    /// The route, and what its `{id}` held.
+    Route(&'static Route, Option<String>),
+    /// The path is known, the method is not.
+    WrongMethod,
+    Nothing,
+}
+
+/// Matches a method and a raw path against the table [R2].
+pub fn matched(method: &Method, path: &str) -> Matched {
+    let Some(below) = path.strip_prefix("/admin/v1/") else { return Matched::Nothing };
+    let segments: Vec<&str> = below.split('/').collect();
+    let mut known = false;
+    for route in ROUTES.iter().filter(|route| fits(route.template, &segments)) {
+        if route.method == *method {
+            let id = route.template.iter().zip(&segments).find(|(part, _)| **part == "{id}").map(|(_, id)| *id);
+            return Matched::Route(route, id.map(str::to_owned));
+        }
+        known = true;
+    }
+    if known { Matched::WrongMethod } else { Matched::Nothing }
+}
+
+fn fits(template: &[&str], segments: &[&str]) -> bool {
+    let one = |(part, segment): (&&str, &&str)| if *part == "{id}" { is_id(segment) } else { part == segment };
+    template.len() == segments.len() && template.iter().zip(segments).all(one)
+}
+
+/// Ids of ours are plain: nothing in them is ever encoded.
+fn is_id(segment: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    (1..=64).contains(&segment.len()) && segment.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r2_a_path_matches_one_row_and_gives_its_id() {
+        let Matched::Route(route, id) = matched(&Method::POST, "/admin/v1/keys/key_a/rotate") else { panic!() };
+        assert_eq!((route.serves, id.as_deref()), (Serves::RotateKey, Some("key_a")));
+        assert!(matches!(matched(&Method::PUT, "/admin/v1/keys"), Matched::WrongMethod));
+    }
+
+    #[test]
+    fn r1_what_is_not_in_the_table_matches_nothing() {
+        let paths = ["/admin/v1", "/admin/v1/", "/admin/v1/keys/", "/admin/v1//keys", "/admin/v2/keys", "/keys"];
+        let climbing = ["/admin/v1/keys/..", "/admin/v1/keys/%2e%2e", "/admin/v1/keys/a%2fb", "/Admin/v1/keys"];
+        for path in paths.into_iter().chain(climbing) {
+            assert!(matches!(matched(&Method::GET, path), Matched::Nothing), "{path}");
+        }
+    }
+}

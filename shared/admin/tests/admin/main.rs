@@ -1,0 +1,8 @@
+//! The admin API and its two jobs, on the embedded engine in memory.
+
+mod alerts;
+mod door;
+mod keys;
+mod reports;
+mod rollups;
+mod world;

@@ -1,0 +1,270 @@
+//! An admin API on an engine in memory, and its callers.
+
+use admin::http::{AdminKey, AdminState, app};
+use axum::{Router, body::Body};
+use config::{Auth, Config, Lookup, Model};
+use domain::{
+    CallId, Clock, KeyId, Secret, Timestamp, Usage, Usd,
+    call::{Ask, CallRecord, Reservation, State, UsageSource},
+    key::VirtualKey,
+    time::HandClock,
+};
+use http::{HeaderMap, Method, Request, request::Builder};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+use stores::{
+    Names, Table,
+    calls::{CallImage, Calls},
+    embedded::Embedded,
+    keys::{Keys, Peppers},
+    ledger::Ledger,
+    rollups::Rollups,
+};
+use tower::ServiceExt;
+
+pub const ADMIN_KEY: &str = "root-admin-key-of-the-tests-0123456789";
+pub const PROVIDER_KEY: &str = "sk-canary-of-a-provider";
+
+pub fn start() -> Timestamp {
+    Timestamp::parse_rfc3339("2026-11-21T12:00:00Z").unwrap()
+}
+
+pub fn usd(text: &str) -> Usd {
+    text.parse().unwrap()
+}
+
+pub struct World {
+    app: Router,
+    pub clock: Arc<HandClock>,
+    pub table: Arc<dyn Table>,
+    pub names: Names,
+    pub keys: Arc<Keys>,
+    pub ledger: Arc<Ledger>,
+    pub calls: Calls,
+    pub rollups: Rollups,
+    _engine: Embedded,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let (engine, names) = (Embedded::open(None).unwrap(), Names::prefixed("test"));
+        let table: Arc<dyn Table> = Arc::new(engine.table(&names).await.unwrap());
+        let clock = Arc::new(HandClock::at(start()));
+        let keys = Keys::new(Arc::clone(&table), names.clone(), Peppers::one(Secret::new("pepper")));
+        let keys = Arc::new(keys);
+        let ledger = Arc::new(Ledger::new(Arc::clone(&table), names.clone(), clock.clone()));
+        let calls = Calls::new(Arc::clone(&table), names.clone());
+        let rollups = Rollups::new(Arc::clone(&table), names.clone());
+        let state = AdminState::new(
+            Arc::new(configuration()),
+            Arc::clone(&keys),
+            Arc::clone(&ledger),
+            calls.clone(),
+            rollups.clone(),
+            clock.clone(),
+            AdminKey::of(&Secret::new(ADMIN_KEY)),
+        );
+        Self { app: app(state), clock, table, names, keys, ledger, calls, rollups, _engine: engine }
+    }
+
+    /// A request without a credential.
+    pub fn bare(&self, method: Method, path: &str) -> Builder {
+        Request::builder().method(method).uri(path)
+    }
+
+    /// A request with the admin key.
+    pub fn authorised(&self, method: Method, path: &str) -> Builder {
+        self.bare(method, path).header("authorization", format!("Bearer {ADMIN_KEY}"))
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.app.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{} {text}", parts.status));
+        Answer { status: parts.status.as_u16(), headers: parts.headers, text, json }
+    }
+
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = self.authorised(method, path).header("content-type", "application/json");
+        self.send(request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string()))).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn post_text(&self, path: &str, body: &str) -> Answer {
+        let request = self.authorised(Method::POST, path).header("content-type", "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    pub async fn patch_if_match(&self, path: &str, tag: &str, body: Value) -> Answer {
+        let request = self.authorised(Method::PATCH, path).header("content-type", "application/json");
+        self.send(request.header("if-match", tag).body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// A key that was created.
+    pub async fn create(&self, body: Value) -> Value {
+        let answer = self.post("/admin/v1/keys", body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json
+    }
+
+    /// The id of a key that was created.
+    pub async fn key(&self, body: Value) -> String {
+        self.create(body).await["id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn authenticate(&self, secret: &str) -> Option<VirtualKey> {
+        self.keys.authenticate(&Secret::new(secret), self.clock.now()).await.unwrap()
+    }
+
+    pub async fn is_live(&self, secret: &str) -> bool {
+        self.authenticate(secret).await.is_some_and(|key| key.is_live(self.clock.now()))
+    }
+
+    /// Money held for a call of a key; `None` if it was refused.
+    pub async fn reserve(&self, key: &str, call: &str, worst: &str) -> Option<Reservation> {
+        let key = self.keys.get(&KeyId::from(key)).await.unwrap().unwrap();
+        let (now, worst_case) = (self.clock.now(), usd(worst));
+        let (call, lease_until) = (CallId::from(call), now.plus_secs(60));
+        self.ledger
+            .reserve(&Ask { call: &call, key: &key, worst_case, ambiguous: usd("0"), now, lease_until })
+            .await
+            .ok()
+    }
+
+    /// A call that cost so much, as the stream shows it.
+    pub async fn spend(&self, key: &str, call: &str, cost: &str) -> CallImage {
+        let held = self.reserve(key, call, cost).await.unwrap();
+        self.ledger.settle(&held, &record(call, usd(cost), self.clock.now())).await.unwrap();
+        CallImage { old: None, new: self.calls.get(&CallId::from(call)).await.unwrap().unwrap() }
+    }
+}
+
+pub fn record(call: &str, cost: Usd, at: Timestamp) -> CallRecord {
+    CallRecord {
+        call: CallId::from(call),
+        state: State::Settled,
+        cost,
+        wire: "openai.chat".to_owned(),
+        alias: "fast".to_owned(),
+        provider: "echo".to_owned(),
+        model: "echo-1".to_owned(),
+        region: None,
+        usage: Usage { input: 3, output: 5, ..Default::default() },
+        usage_source: UsageSource::Reported,
+        unpriced: false,
+        status: 200,
+        error: None,
+        streamed: true,
+        attempts: 1,
+        started_at: at,
+        ended_at: at,
+        first_byte_ms: Some(12),
+        team_id: None,
+        user_id: Some("ann".to_owned()),
+        organization_id: None,
+        tags: vec![("app".to_owned(), "tests".to_owned())],
+        client_request_id: None,
+    }
+}
+
+/// An answer, read to its end.
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub json: Value,
+}
+
+impl Answer {
+    /// `error.code`
+    pub fn code(&self) -> &str {
+        self.json["error"]["code"].as_str().unwrap_or("")
+    }
+
+    pub fn id(&self) -> &str {
+        self.json["id"].as_str().unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// An environment without variables or secrets.
+struct Nothing;
+
+impl Lookup for Nothing {
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn secret(&self, _: &str, _: Option<&str>) -> Option<Secret> {
+        None
+    }
+}
+
+/// Two providers with credentials, one model.
+fn configuration() -> Config {
+    let mut config = config::demo(&Nothing);
+    if let Some(mut provider) = config.providers.first().cloned() {
+        provider.name = "secretive".into();
+        provider.auth = Auth::Bearer(Secret::new(PROVIDER_KEY));
+        provider.base_url = "https://hidden.example.com/v1".parse().ok();
+        provider.headers = vec![("x-team".to_owned(), PROVIDER_KEY.to_owned())];
+        config.providers.push(provider);
+    }
+    config.models.push(Model::simple("fast", "secretive", "fast-1"));
+    config
+}
+
+/// What was logged by this thread while the guard lives.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The audit lines.
+    pub fn lines(&self) -> Vec<Value> {
+        let text = self.text();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["target"] == json!("audit")).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Listens to everything that this thread logs, down to debugging.
+pub fn audited() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
