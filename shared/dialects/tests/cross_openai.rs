@@ -249,7 +249,10 @@ fn events(wire: Wire, bytes: &[u8]) -> Option<Vec<Event>> {
     (!events.iter().any(|event| matches!(event, Event::Error(_)))).then_some(events)
 }
 
-fn streamed(events: &[Event]) -> (BTreeMap<u32, Meaning>, Option<(u64, u64, u64)>) {
+/// What each choice of a stream means, and the usage.
+type Streamed = (BTreeMap<u32, Meaning>, Option<(u64, u64, u64)>);
+
+fn streamed(events: &[Event]) -> Streamed {
     let mut meanings: BTreeMap<u32, Meaning> = BTreeMap::new();
     let mut choices: BTreeMap<u32, (u32, usize)> = BTreeMap::new();
     let mut updates = Vec::new();
