@@ -59,7 +59,7 @@ class Stack:
 
     def configure(self, text: str):
         """Writes the settings item, as an operator would through the admin API."""
-        item = {"pk": {"S": "SETTINGS"}, "sk": {"S": "CURRENT"}, "text": {"S": text}, "version": {"N": "1"}}
+        item = {"pk": {"S": "SETTINGS"}, "sk": {"S": "CONFIG"}, "text": {"S": text}, "v": {"N": "2"}, "put_at": {"N": "1"}}
         self.dynamodb.put_item(TableName=self.tables["keys"], Item=item)
 
     def items(self, table: str) -> list[dict]:

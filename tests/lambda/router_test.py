@@ -118,7 +118,7 @@ def test_l6_an_instance_that_cannot_start_says_why(stack, tmp_path):
 def test_the_first_start_seeds_the_settings_and_later_ones_keep_them(stack, new_key):
     with stack.start() as router:
         router.wait_until_ready()
-    (settings,) = [item for item in stack.items("keys") if item["pk"] == "SETTINGS"]
+    (settings,) = [item for item in stack.items("keys") if item["sk"] == "CONFIG"]
     assert "claude-sonnet" in settings["text"]
     stack.configure("models: [{ name: parrot, targets: [{ provider: echo, model: echo }] }]\n")
     with stack.start() as router:

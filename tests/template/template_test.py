@@ -220,6 +220,12 @@ def test_only_usage_has_a_stream_and_two_consumers(template):
     assert {m["FunctionName"]["Ref"] for m in mappings} == CONSUMERS
 
 
+def test_l4_the_rollups_learn_which_shard_a_batch_comes_from(template):
+    mappings = template.of_type("AWS::Lambda::EventSourceMapping").values()
+    (rollups,) = [m for m in mappings if m["FunctionName"]["Ref"] == "UsageRollupsFunction"]
+    assert rollups["TumblingWindowInSeconds"] > 0 and "ParallelizationFactor" not in rollups
+
+
 def test_l5_a_poison_record_is_isolated_and_given_up_after_three_tries(template):
     for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values():
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

@@ -1,1 +1,67 @@
-fn main() {}
+//! The admin API on Lambda: settings in, application out. No logic here.
+
+use std::sync::Arc;
+
+use admin::http::{AdminKey, AdminState, ClientIp};
+use axum::Router;
+use config::{Lookup, ProcessEnv};
+use lambda_http::{
+    Adapter, Error, LambdaEvent, Request, Service,
+    request::{LambdaRequest, RequestContext},
+};
+use lambda_runtime::service_fn;
+use stack::{Stack, edge, settings};
+use stores::{
+    calls::Calls,
+    keys::{Keys, Peppers},
+    ledger::Ledger,
+    rollups::Rollups,
+    settings::Settings,
+};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_http::tracing::init_default_subscriber();
+    run(admin::http::app(state(&ProcessEnv).await?)).await
+}
+
+/// What the admin API works on, built once, before the first request.
+async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
+    let stack = Stack::from_environment(environment).await?;
+    let settings = Settings::new(stack.table.clone(), stack.names.clone());
+    let (text, pepper, admin_key) = tokio::join!(
+        settings::text(&settings, stack.clock.now()),
+        stack.secret(environment, "PORTUNUS_PEPPER_SECRET"),
+        stack.secret(environment, "PORTUNUS_ADMIN_KEY_SECRET"),
+    );
+    let (table, names, clock) = (stack.table, stack.names, stack.clock);
+    Ok(AdminState::new(
+        Arc::new(settings::load_without_secrets(&text?)?),
+        Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(pepper?))),
+        Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone())),
+        Calls::new(table.clone(), names.clone()),
+        Rollups::new(table, names),
+        clock,
+        AdminKey::of(&admin_key?),
+    ))
+}
+
+/// Answers invocations until the sandbox ends, always buffered: its API does not stream.
+async fn run(router: Router) -> Result<(), Error> {
+    let app = BoxCloneSyncService::new(router.map_request(introduce));
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<LambdaRequest>| {
+        let answer = Adapter::from(app.clone()).call(edge::with_host_of_the_edge(event));
+        async move { Ok::<_, Error>(answer.await?) }
+    }))
+    .await
+}
+
+/// The request with its sender's address, which failed logins are counted by.
+fn introduce(mut request: Request) -> Request {
+    let address = request.extensions().get::<RequestContext>().and_then(edge::source_address);
+    if let Some(address) = address {
+        request.extensions_mut().insert(ClientIp(address));
+    }
+    request
+}

@@ -1,17 +1,17 @@
 //! Where a request came in, and what follows from that: buffered or streamed, by when, from whom.
 //!
 //! The Runtime API never says how the function was invoked, so the event decides. A wrong guess would show
-//! a buffered caller the framing of a stream. Nothing here reads what the caller wrote, save the route.
+//! a buffered caller the framing of a stream.
 
 use std::str::FromStr;
 
 use domain::Timestamp;
 use gateway::http::{ClientIp, Deadline};
 use lambda_http::{
-    LambdaEvent, Request,
-    http::{HeaderMap, HeaderValue, header::HOST},
+    Request,
     request::{LambdaRequest, RequestContext},
 };
+use stack::edge;
 
 /// What the REST API of `template.yaml` streams: method and resource. A test keeps the two lists equal.
 pub const STREAMED_ROUTES: [(&str, &str); 4] = [
@@ -58,30 +58,6 @@ pub fn transfer(event: &LambdaRequest) -> Transfer {
     if streams { Transfer::Streamed } else { Transfer::Buffered }
 }
 
-/// The event with its Host as the edge knows it: the runtime crate builds a URL from it, and
-/// panics if the caller's own does not parse.
-pub fn with_host_of_the_edge(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    match &mut event.payload {
-        LambdaRequest::ApiGatewayV1(request) => {
-            set_host(&mut request.headers, request.request_context.domain_name.as_deref());
-            request.multi_value_headers.remove(HOST);
-        }
-        LambdaRequest::ApiGatewayV2(request) => {
-            set_host(&mut request.headers, request.request_context.domain_name.as_deref());
-        }
-        _ => {}
-    }
-    event
-}
-
-fn set_host(headers: &mut HeaderMap, domain: Option<&str>) {
-    headers.remove("x-forwarded-proto");
-    headers.remove(HOST);
-    if let Some(domain) = domain.and_then(|domain| HeaderValue::from_str(domain).ok()) {
-        headers.insert(HOST, domain);
-    }
-}
-
 /// The request with what the application may know of its invocation: when it ends [L2], and the
 /// caller's address as the edge saw it, never as a header claims it [H4].
 pub fn introduce(mut request: Request) -> Request {
@@ -90,18 +66,10 @@ pub fn introduce(mut request: Request) -> Request {
         let deadline = Timestamp::from_millis(context.deadline);
         extensions.insert(Deadline(deadline));
     }
-    if let Some(address) = extensions.get::<RequestContext>().and_then(source_address) {
+    if let Some(address) = extensions.get::<RequestContext>().and_then(edge::source_address) {
         extensions.insert(ClientIp(address));
     }
     request
-}
-
-fn source_address(context: &RequestContext) -> Option<String> {
-    match context {
-        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.clone(),
-        RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

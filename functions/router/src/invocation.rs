@@ -3,6 +3,7 @@
 use axum::Router;
 use lambda_http::{Adapter, Error, LambdaEvent, Service, StreamAdapter, request::LambdaRequest};
 use lambda_runtime::{FunctionResponse, service_fn};
+use stack::edge;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use crate::{
@@ -21,7 +22,7 @@ pub async fn run(router: Router, forced: Option<Transfer>) -> Result<(), Error> 
         let app = app.clone();
         async move {
             // The futures are made before they are awaited: the adapters must not live across an await.
-            let event = front_door::with_host_of_the_edge(event);
+            let event = edge::with_host_of_the_edge(event);
             Ok::<_, Error>(match forced.unwrap_or_else(|| front_door::transfer(&event.payload)) {
                 Transfer::Streamed => {
                     let answer = StreamAdapter::from(app).call(event);
@@ -40,6 +41,8 @@ pub async fn run(router: Router, forced: Option<Transfer>) -> Result<(), Error> 
 /// The application, told of each invocation, with bodies that cannot fail.
 fn prepare(router: Router) -> App {
     BoxCloneSyncService::new(
-        router.map_request(front_door::introduce).map_response(|response: axum::response::Response| response.map(Unfailing::new)),
+        router
+            .map_request(front_door::introduce)
+            .map_response(|response: axum::response::Response| response.map(Unfailing::new)),
     )
 }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
-use lambda_http::{Context, RequestExt, http::Uri};
+use lambda_http::{Context, LambdaEvent, RequestExt, http::HeaderValue};
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn event(name: &str) -> LambdaRequest {
 
 fn request(event: LambdaRequest) -> Request {
     let context = Context::default();
-    let event = with_host_of_the_edge(LambdaEvent::new(event, context));
+    let event = edge::with_host_of_the_edge(LambdaEvent::new(event, context));
     Request::from(event.payload)
 }
 
@@ -89,34 +89,4 @@ fn l2_the_application_learns_when_the_invocation_ends() {
     context.deadline = 1_795_230_305_000;
     let introduced = introduce(request(event("rest-stream.json")).with_lambda_context(context));
     assert_eq!(introduced.extensions().get::<Deadline>().unwrap().0, Timestamp::from_millis(1_795_230_305_000));
-}
-
-#[test]
-fn i10_a_host_header_that_is_no_host_panics_nobody() {
-    for host in ["[", "a b", "host:99999999", "%zz", "//x/..", "\u{00e9}"] {
-        let hostile = HeaderValue::from_bytes(host.as_bytes()).unwrap();
-        for (name, mut event) in events() {
-            let domain = match &mut event {
-                LambdaRequest::ApiGatewayV1(event) => {
-                    event.headers.insert(HOST, hostile.clone());
-                    event.multi_value_headers.insert(HOST, hostile.clone());
-                    event.headers.insert("x-forwarded-proto", HeaderValue::from_static("://"));
-                    event.request_context.domain_name.clone()
-                }
-                LambdaRequest::ApiGatewayV2(event) => {
-                    event.headers.insert(HOST, hostile.clone());
-                    event.request_context.domain_name.clone()
-                }
-                _ => panic!("{name} is of another kind"),
-            };
-            assert_eq!(request(event).uri().host(), domain.as_deref(), "{name} with {host}");
-        }
-    }
-}
-
-#[test]
-fn an_event_without_a_domain_still_has_a_path() {
-    let LambdaRequest::ApiGatewayV2(mut local) = event("function-url-chat.json") else { panic!("not a v2 event") };
-    local.request_context.domain_name = None;
-    assert_eq!(request(LambdaRequest::ApiGatewayV2(local)).uri(), &Uri::from_static("/v1/chat/completions"));
 }
