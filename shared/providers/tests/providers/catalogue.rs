@@ -6,7 +6,7 @@ use crate::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
-use config::{Auth, Config, Lookup, providers::Aws as Account};
+use config::{Auth, Config, Lookup};
 use domain::{ModelName, Operation, Secret, Wire};
 use providers::{Attempt, Aws, Dialer, Failure, Fault, Limits, Listing, Providers};
 
@@ -77,7 +77,7 @@ async fn a_provider_that_cannot_be_used_is_named_and_its_credential_is_not() {
     for (row, why) in [
         (keyed, "cannot be sent"),
         (provider("homeless", Wire::OpenAiChat, Auth::None), "base_url is missing"),
-        (provider("cloud", Wire::BedrockConverse, Auth::Aws(Box::new(Account::default()))), "region is missing"),
+        (provider("cloud", Wire::BedrockConverse, Auth::Aws(Box::default())), "region is missing"),
     ] {
         let name = row.name.clone();
         let unusable = Providers::build(&with(row), &dialer, &aws(&dialer, None)).await.err().unwrap();
@@ -90,7 +90,7 @@ async fn a_provider_that_cannot_be_used_is_named_and_its_credential_is_not() {
 async fn e4_a_host_of_the_aws_rules_that_leads_home_is_refused() {
     // Here every name is this machine: a resolver that lies about amazonaws.com.
     let dialer = allowing(&[]);
-    let row = provider("cloud", Wire::BedrockConverse, Auth::Aws(Box::new(Account::default())));
+    let row = provider("cloud", Wire::BedrockConverse, Auth::Aws(Box::default()));
     let providers = Providers::build(&with(row), &dialer, &aws(&dialer, Some("eu-west-2"))).await.unwrap();
     let failure = ask(&providers, "cloud", Wire::BedrockConverse).await.unwrap_err();
     assert_eq!(failure, Failure::before(Fault::Refused));
