@@ -1,1 +1,58 @@
-fn main() {}
+//! The binary people run: the whole gateway in one process, and what goes with it.
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Validates a configuration and shows what it means.
+mod check;
+/// The listener: connections in, limits on them, a graceful end.
+mod listen;
+/// What a local server makes for itself once.
+mod local;
+/// Logs.
+mod log;
+/// Two applications on one port.
+mod planes;
+/// Reads on what callers abandon.
+mod pump;
+/// The whole gateway on one port.
+mod serve;
+
+/// A gateway to every LLM provider, with keys, budgets and an exact ledger.
+#[derive(Parser)]
+#[command(name = "portunus", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway (the default).
+    Serve(serve::Options),
+    /// Validate a configuration file and print which model goes where.
+    Check {
+        /// The configuration file.
+        file: std::path::PathBuf,
+    },
+    /// Print the JSON Schema of the configuration.
+    Schema,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command.unwrap_or(Command::Serve(serve::Options::from_environment())) {
+        Command::Serve(options) => serve::run(options),
+        Command::Check { file } => return check::run(&file),
+        Command::Schema => {
+            println!("{}", config::schema());
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("portunus: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

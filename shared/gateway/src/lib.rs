@@ -1,1 +1,140 @@
-//! Being built.
+//! The life of a call, in order: identify → plan → admit → relay → settle.
+//!
+//! Each stage hands a typed value to the next ([`call`]). The plan precedes the money, because the reservation must cover
+//! the dearest route the plan allows; settlement rides in the tail of the answer, because nothing runs after its last byte.
+
+/// How much: after it, money is held.
+pub mod admission;
+/// The stage types.
+pub mod call;
+/// Counting tokens without generating any.
+mod counting;
+/// The edge: routes, limits, answers.
+pub mod http;
+/// Who is asking.
+pub mod identity;
+/// Lists of models.
+mod listing;
+/// The attempts.
+pub mod relay;
+/// Where the call may go, and the worst it could cost.
+pub mod routing;
+/// Usage → money → record.
+pub mod settlement;
+/// The end of a stream: settlement before the last byte.
+mod tail;
+/// One place a call may go, with everything an attempt needs.
+pub mod target;
+
+use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
+use config::{Config, Prices};
+use dialects::codec;
+use domain::{Clock, Error, Operation};
+use futures::FutureExt;
+use identity::Identity;
+use providers::Providers;
+use routing::Names;
+use settlement::Settlement;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+};
+use stores::{keys::Keys, ledger::Ledger};
+
+/// The gateway: built once, before the first call.
+pub struct Gateway {
+    config: Arc<Config>,
+    names: Names,
+    identity: Identity,
+    ledger: Arc<Ledger>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Gateway {
+    pub fn new(
+        config: Arc<Config>,
+        providers: Arc<Providers>,
+        keys: Arc<Keys>,
+        ledger: Arc<Ledger>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            names: Names::new(config.clone(), providers, Prices::builtin()),
+            identity: Identity::new(keys, clock.clone()),
+            config,
+            ledger,
+            clock,
+        }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The whole story of one call.
+    pub async fn serve(&self, call: Call) -> Result<Answer, Error> {
+        let caller = self.identity.identify(&call).await?; // who
+        let body = call.body.clone();
+        let request = http::read::request(&call, &body)?; // what it says, read once
+        if let Operation::CountTokens = call.operation() {
+            return counting::count(self, &call, &caller, &request).await;
+        }
+        let plan = routing::plan(&self.names, &self.config, &call, &caller, &request)?; // where it may go, and the worst it may cost
+        let about = About::of(&call, &request);
+        let progress = call.progress.clone();
+        let admitted = admission::admit(&self.ledger, &self.clock, caller, plan, about).await?; // from here money is held
+        let _ = progress.set(admitted.about.clone());
+        let relayed = self.relay(&call, &request, &admitted).await; // attempts; the same wire passes, another is translated
+        self.settle(admitted, relayed).await // usage → cost → settled or released → recorded
+    }
+
+    /// The attempts; a panic in them is a failure like any other, and is settled [L7].
+    async fn relay(&self, call: &Call, request: &Request<'_>, admitted: &Admitted) -> Relayed {
+        let relay = relay::Relay {
+            call,
+            request,
+            plan: &admitted.plan,
+            about: &admitted.about,
+            config: &self.config,
+            ledger: &self.ledger,
+            reservation: &admitted.reservation,
+            key: &admitted.caller.key,
+            canonical: OnceLock::new(),
+        };
+        let relayed = AssertUnwindSafe(relay::relay(&relay)).catch_unwind().await;
+        relayed.unwrap_or_else(|_| Relayed::panicked())
+    }
+
+    /// Whole answers and failures are settled here, streams in their tail [L1].
+    async fn settle(&self, admitted: Admitted, relayed: Relayed) -> Result<Answer, Error> {
+        let facts = http::reply::Facts::of(&admitted, &relayed);
+        let (about, timeout) = (admitted.about.clone(), admitted.plan.timeout);
+        let settlement = Settlement::new(self.ledger.clone(), self.clock.clone(), admitted).answered_by(
+            relayed.target.clone(),
+            relayed.attempts,
+            relayed.charged,
+            relayed.topped_up,
+        );
+        match relayed.outcome {
+            Outcome::Whole { body, metered } => {
+                let settled = settlement.settle(&metered, 200, None).await?;
+                Ok(facts.whole(&self.config, &about, body, &settled))
+            }
+            Outcome::Stream(live) => {
+                let voice = codec(about.wire).encoder(&about.reply());
+                let total = about.received.instant.checked_add(timeout.total);
+                let deadline = [about.deadline, total].into_iter().flatten().min();
+                Ok(facts.stream(&about, tail::streamed(*live, settlement, voice, timeout.idle, deadline)))
+            }
+            Outcome::Failed { error, charge } => {
+                let status = error.status();
+                settlement.fail(&error, charge, status).await?;
+                Err(error)
+            }
+        }
+    }
+}

@@ -18,6 +18,9 @@ use std::{
 };
 use stores::{Names, Table, embedded::Embedded, ledger::Ledger, noop::NoopTable};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Worst case and cost of a call of the bench.
 const WORST: Usd = Usd::from_pico(10_000_000_000);
 const COST: Usd = Usd::from_pico(1_000_000_000);
@@ -65,7 +68,7 @@ async fn measure(title: &str, table: Arc<dyn Table>, names: &Names, load: &Load)
         keys.push(Arc::new(key));
     }
     let counter = Arc::new(AtomicU64::new(0));
-    let (started, until) = (Instant::now(), Instant::now() + load.time);
+    let (started, until, cpu) = (Instant::now(), Instant::now() + load.time, cpu_ticks());
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..load.workers {
         let (ledger, counter, keys) = (ledger.clone(), counter.clone(), keys.clone());
@@ -75,7 +78,7 @@ async fn measure(title: &str, table: Arc<dyn Table>, names: &Names, load: &Load)
             while Instant::now() < until {
                 let number = counter.fetch_add(1, Ordering::Relaxed);
                 let call = CallId::from(format!("call_{title}{worker:02}{number:016}"));
-                let key = &keys[number as usize % keys.len()];
+                let key = keys.get(number as usize % keys.len()).ok_or("there are no keys")?;
                 times.push(one_call(&ledger, &call, key).await?);
             }
             Ok::<_, Failure>(times)
@@ -85,7 +88,7 @@ async fn measure(title: &str, table: Arc<dyn Table>, names: &Names, load: &Load)
     while let Some(done) = workers.join_next().await {
         times.extend(done??);
     }
-    report(title, times, started.elapsed());
+    report(title, times, started.elapsed(), cpu_ticks() - cpu);
     Ok(())
 }
 
@@ -128,10 +131,18 @@ fn record(call: &CallId, now: Timestamp) -> CallRecord {
     }
 }
 
-fn report(title: &str, times: Vec<(Duration, Duration)>, took: Duration) {
+/// Processor time of this process so far, in hundredths of a second; zero where the system does not say.
+fn cpu_ticks() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
+    fields.skip(12).take(2).filter_map(|field| field.parse::<f64>().ok()).sum()
+}
+
+fn report(title: &str, times: Vec<(Duration, Duration)>, took: Duration, ticks: f64) {
     let rate = times.len() as f64 / took.as_secs_f64();
+    let cpu = ticks * 1e4 / times.len() as f64;
     let (admit, settle): (Vec<_>, Vec<_>) = times.into_iter().unzip();
-    println!("{title:16} {rate:9.0} calls/s   admit {}   settle {}", spread(admit), spread(settle));
+    println!("{title:16} {rate:7.0} calls/s  {cpu:4.0} µs CPU  admit {}  settle {}", spread(admit), spread(settle));
 }
 
 fn spread(mut times: Vec<Duration>) -> String {

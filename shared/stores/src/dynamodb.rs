@@ -13,7 +13,7 @@ use convert::{error, from_item, from_key, to_item, to_key, to_returns, to_transa
 
 pub use tables::{create_tables, is_reachable};
 
-/// One attempt per request; wrap it in [`crate::retry::Retrying`].
+/// One attempt per request; wrap it in a [`crate::retry::Retrying`].
 #[derive(Clone, Debug)]
 pub struct DynamoTable(pub Client);
 

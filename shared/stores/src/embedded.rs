@@ -14,7 +14,9 @@ use crate::{
 use aws_sdk_dynamodb::{
     Client,
     config::{
-        BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        BehaviorVersion, Region, SharedHttpClient, StalledStreamProtectionConfig,
+        endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint},
+        retry::RetryConfig,
         timeout::TimeoutConfig,
     },
 };
@@ -59,7 +61,7 @@ impl Embedded {
     /// As [`crate::dynamodb::create_tables`].
     pub async fn table(&self, names: &Names) -> Result<Retrying<DynamoTable>, TableError> {
         crate::dynamodb::create_tables(&self.client, names, false).await?;
-        Ok(Retrying(DynamoTable(self.client())))
+        Ok(Retrying::patient(DynamoTable(self.client())))
     }
 
     /// Finishes what is queued, closes the file and returns when the engine's thread has ended.
@@ -72,7 +74,7 @@ fn client(connector: InProcess) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
-        .endpoint_url("http://embedded")
+        .endpoint_resolver(Here)
         .allow_no_auth()
         .http_client(SharedHttpClient::new(connector))
         .retry_config(RetryConfig::disabled())
@@ -80,4 +82,14 @@ fn client(connector: InProcess) -> Client {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
     Client::from_conf(config)
+}
+
+/// There is only one place to go, so the SDK's rules about regions and accounts are not asked.
+#[derive(Debug)]
+struct Here;
+
+impl ResolveEndpoint for Here {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        EndpointFuture::ready(Ok(Endpoint::builder().url("http://embedded").build()))
+    }
 }

@@ -16,9 +16,17 @@ pub mod retry;
 /// Items, values, requests, and the trait every store speaks.
 pub mod table;
 
+/// Who may send an alert.
+pub mod alerts;
 /// Call records.
 pub mod calls;
+/// Virtual keys.
+pub mod keys;
 /// Money: reserve, settle, release, expire.
 pub mod ledger;
+/// What was used, by hour and day.
+pub mod rollups;
+/// Configuration text, and what a local server makes once.
+pub mod settings;
 
 pub use table::{Names, Table, TableError};

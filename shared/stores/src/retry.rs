@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 const ATTEMPTS: u32 = 4;
 const IN_ALL: Duration = Duration::from_millis(800);
-/// One attempt without an answer is given up after this.
 const ONE_ATTEMPT: Duration = Duration::from_secs(2);
+const IN_PROCESS: Duration = Duration::from_secs(60);
 
 /// How long to wait before which attempt.
 pub struct Backoff {
@@ -53,14 +53,31 @@ fn jitter(most: Duration) -> Duration {
 }
 
 /// A table that tries again where another attempt may help.
-pub struct Retrying<T>(pub T);
+#[derive(Clone, Debug)]
+pub struct Retrying<T> {
+    table: T,
+    /// One attempt without an answer is given up after this.
+    patience: Duration,
+}
+
+impl<T: Table> Retrying<T> {
+    /// For a table over a network: an attempt is given up after two seconds.
+    pub fn new(table: T) -> Self {
+        Self { table, patience: ONE_ATTEMPT }
+    }
+
+    /// For a table in this process, where a late answer is still on its way and nothing is won by asking twice.
+    pub fn patient(table: T) -> Self {
+        Self { table, patience: IN_PROCESS }
+    }
+}
 
 /// One verb, tried again while `$again` says so.
 macro_rules! attempts {
-    ($call:expr, $again:expr) => {{
+    ($self:ident, $call:expr, $again:expr) => {{
         let mut backoff = Backoff::start();
         loop {
-            let answer = match tokio::time::timeout(ONE_ATTEMPT, $call).await {
+            let answer = match tokio::time::timeout($self.patience, $call).await {
                 Ok(answer) => answer,
                 Err(_) => Err(TableError::Unavailable("no answer in time".to_owned())),
             };
@@ -75,27 +92,27 @@ macro_rules! attempts {
 #[async_trait]
 impl<T: Table> Table for Retrying<T> {
     async fn get(&self, get: &Get) -> Result<Option<Item>, TableError> {
-        attempts!(self.0.get(get), TableError::is_passing)
+        attempts!(self, self.table.get(get), TableError::is_passing)
     }
 
     async fn put(&self, put: &Put) -> Result<(), TableError> {
-        attempts!(self.0.put(put), TableError::is_passing)
+        attempts!(self, self.table.put(put), TableError::is_passing)
     }
 
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {
-        attempts!(self.0.update(update), TableError::is_passing)
+        attempts!(self, self.table.update(update), TableError::is_passing)
     }
 
     async fn delete(&self, delete: &Delete) -> Result<(), TableError> {
-        attempts!(self.0.delete(delete), TableError::is_passing)
+        attempts!(self, self.table.delete(delete), TableError::is_passing)
     }
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
-        attempts!(self.0.query(query), TableError::is_passing)
+        attempts!(self, self.table.query(query), TableError::is_passing)
     }
 
     /// Contention is the caller's to judge: a borrower goes back to its lane instead of trying again.
     async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
-        attempts!(self.0.transact(writes), |error: &TableError| matches!(error, TableError::Unavailable(_)))
+        attempts!(self, self.table.transact(writes), |error: &TableError| matches!(error, TableError::Unavailable(_)))
     }
 }

@@ -2,7 +2,9 @@
 
 mod alerts;
 mod door;
+mod faults;
 mod keys;
 mod reports;
 mod rollups;
+mod sns;
 mod world;

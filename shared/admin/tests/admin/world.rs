@@ -46,13 +46,18 @@ pub struct World {
     pub ledger: Arc<Ledger>,
     pub calls: Calls,
     pub rollups: Rollups,
-    _engine: Embedded,
+    _engine: Option<Embedded>,
 }
 
 impl World {
     pub async fn new() -> Self {
         let (engine, names) = (Embedded::open(None).unwrap(), Names::prefixed("test"));
         let table: Arc<dyn Table> = Arc::new(engine.table(&names).await.unwrap());
+        Self::over(table, names, Some(engine))
+    }
+
+    /// A world whose table is somebody else's affair.
+    pub fn over(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>) -> Self {
         let clock = Arc::new(HandClock::at(start()));
         let keys = Keys::new(Arc::clone(&table), names.clone(), Peppers::one(Secret::new("pepper")));
         let keys = Arc::new(keys);

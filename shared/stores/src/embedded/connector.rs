@@ -42,7 +42,7 @@ impl HttpConnector for InProcess {
         let queue = self.queue.clone();
         HttpConnectorFuture::new(async move {
             let operation = match read(&request) {
-                Ok(operation) => operation,
+                Ok(operation) => Box::new(operation),
                 Err(error) => return response(error.status_code(), error.to_json().into_bytes()),
             };
             let (reply, answer) = oneshot::channel();

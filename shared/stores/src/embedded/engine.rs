@@ -70,7 +70,7 @@ impl Operation {
 
 /// Work for the thread.
 pub enum Job {
-    Run { operation: Operation, reply: oneshot::Sender<Outcome> },
+    Run { operation: Box<Operation>, reply: oneshot::Sender<Outcome> },
     Stop,
 }
 
@@ -147,7 +147,7 @@ impl Store {
         while let Some(job) = next {
             let Job::Run { operation, reply } = job else { return true };
             let wrote = operation.writes();
-            let outcome = run(&self.database, operation);
+            let outcome = run(&self.database, *operation);
             if self.log.is_none() {
                 answer(reply, outcome);
             } else {

@@ -86,7 +86,7 @@ impl Store {
         let names = Names::prefixed("test");
         let engine = Embedded::open(None).unwrap();
         create_tables(&engine.client(), &names, false).await.unwrap();
-        let table = Arc::new(Retrying(Chaos::new(DynamoTable(engine.client()), faults, seed)));
+        let table = Arc::new(Retrying::patient(Chaos::new(DynamoTable(engine.client()), faults, seed)));
         Self::of(table, names, Some(engine), None)
     }
 
@@ -99,7 +99,7 @@ impl Store {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let names = Names::prefixed(&format!("{prefix}n{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         create_tables(&client, &names, false).await.unwrap();
-        Some(Self::of(Arc::new(Retrying(DynamoTable(client))), names, None, None))
+        Some(Self::of(Arc::new(Retrying::new(DynamoTable(client))), names, None, None))
     }
 
     pub fn ledger(&self) -> Ledger {

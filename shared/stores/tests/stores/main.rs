@@ -1,10 +1,21 @@
 //! One conformance suite for every table, and what the stores promise on top of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
 mod chaos;
 mod harness;
+mod keys;
 mod ledger;
 mod loopback;
 mod model;
+mod rollups;
 mod table;
 
 /// Each behaviour, on every kind of table. The emulator's tests pass without one: see `Store::emulator`.

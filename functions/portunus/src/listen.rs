@@ -1,0 +1,78 @@
+//! The listener: connections in, with limits on how slowly they may speak or listen, and a graceful end.
+
+use axum::{Router, body::Body, extract::Request};
+use gateway::http::ClientIp;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt;
+
+mod stall;
+
+use stall::Stall;
+
+/// Headers must be there within this [I2].
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// A reader that takes nothing for this long is cut [U8].
+const READER_WITHIN: Duration = Duration::from_secs(60);
+/// What is left to finish after SIGTERM.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+/// Request headers together; hyper refuses more with 431.
+const HEADER_BLOCK: usize = 64 << 10;
+const HEADER_COUNT: usize = 110;
+
+/// Serves `app` until `stop` is done, then finishes what has begun.
+pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => connection(stream, peer, &app, &graceful),
+                // Out of file descriptors, or the peer was gone already: the next accept may do.
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await;
+}
+
+#[allow(clippy::disallowed_methods, reason = "a connection is a task of its own; it ends with its last call")]
+fn connection(stream: TcpStream, peer: SocketAddr, app: &Router, graceful: &GracefulShutdown) {
+    let _ = stream.set_nodelay(true);
+    let app = app.clone();
+    let service = service_fn(move |request: hyper::Request<Incoming>| answer(app.clone(), request, peer));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(HEADER_BLOCK)
+        .max_headers(HEADER_COUNT)
+        .serve_connection(TokioIo::new(Stall::new(stream, READER_WITHIN)), service);
+    let watched = graceful.watch(connection);
+    tokio::spawn(async move {
+        let _ = watched.await;
+    });
+}
+
+async fn answer(
+    app: Router,
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<axum::response::Response, std::convert::Infallible> {
+    let mut request: Request = request.map(Body::new);
+    let ip = peer.ip().to_string();
+    request.extensions_mut().insert(admin::http::ClientIp(ip.clone()));
+    request.extensions_mut().insert(ClientIp(ip));
+    app.oneshot(request).await
+}
+
+/// Opens the address.
+pub async fn bind(address: &str) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}

@@ -1,0 +1,79 @@
+//! admit(): how much. After it, money is held.
+
+use crate::call::{About, Admitted, Caller, Plan};
+use domain::{Clock, Error, Kind, Retry, Usd, call::Ask};
+use std::{sync::Arc, time::Instant};
+use stores::ledger::{Ledger, Refusal};
+
+/// A lease outlives the call by this much, so no live call's hold can expire [M6].
+const LEASE_MARGIN_SECS: u64 = 60;
+
+/// Holds the call's worst case.
+pub async fn admit(
+    ledger: &Ledger,
+    clock: &Arc<dyn Clock>,
+    caller: Caller,
+    plan: Plan,
+    about: About,
+) -> Result<Admitted, Error> {
+    let now = clock.now();
+    let longest = about.deadline.map_or(plan.timeout.total, |at| at.saturating_duration_since(Instant::now()));
+    let ask = Ask {
+        call: &about.id,
+        key: &caller.key,
+        worst_case: plan.worst_case,
+        ambiguous: plan.ambiguous,
+        now,
+        lease_until: now.plus_millis(longest.as_millis() as u64).plus_secs(LEASE_MARGIN_SECS),
+    };
+    let reservation = ledger.reserve(&ask).await.map_err(|refusal| refused(&refusal, &plan))?;
+    Ok(Admitted { caller, plan, reservation, about })
+}
+
+fn refused(refusal: &Refusal, plan: &Plan) -> Error {
+    match refusal {
+        Refusal::BudgetSpent { remaining, .. } => over_budget(*remaining, plan),
+        Refusal::TooManyInFlight => {
+            Error::caller(Kind::RateLimited, "this key has as many calls in flight as it may; wait for one to end")
+                .with_retry(Retry::AfterMillis(1_000))
+        }
+        Refusal::Unavailable => Error::gateway(
+            Kind::BudgetUnavailable,
+            "the budget cannot be checked at the moment, so the call was not made; try again shortly",
+        ),
+    }
+}
+
+/// A 402 names what the call could have cost, what is left of the key's own budget and the cap that would have fitted.
+fn over_budget(remaining: Usd, plan: &Plan) -> Error {
+    let advice = fitting_cap(remaining, plan)
+        .map(|cap| format!(" A max_tokens of {cap} or less would fit."))
+        .unwrap_or_default();
+    Error::caller(
+        Kind::BudgetSpent,
+        format!(
+            "budget exceeded: this call could cost up to ${} and ${remaining} of the key's budget is left.{advice}",
+            plan.worst_case
+        ),
+    )
+}
+
+/// The output cap with which the dearest target would fit into what is left, if any would.
+fn fitting_cap(remaining: Usd, plan: &Plan) -> Option<u64> {
+    let fits = |cap: u64| {
+        plan.targets.iter().all(|target| {
+            target.rates.as_ref().is_none_or(|rates| {
+                let prices = rates.dearest(plan.input_bound, config::prices::Tier::Priority);
+                let input = prices.dearest_input().saturating_times(plan.input_bound);
+                let output = prices.dearest_output().saturating_times(cap);
+                input.saturating_add(output).saturating_add(rates.per_request.unwrap_or(Usd::ZERO)) <= remaining
+            })
+        })
+    };
+    let (mut low, mut high) = (0, plan.output_bound);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if fits(middle) { low = middle } else { high = middle - 1 }
+    }
+    (low > 0).then_some(low)
+}

@@ -1,0 +1,278 @@
+//! The stages of a call, each a type: what one stage makes is what the next is given.
+
+use crate::{
+    http::route::{Route, Serves},
+    target::ResolvedTarget,
+};
+use bytes::Bytes;
+use dialects::{
+    codec::{Envelope, Reply},
+    head::Head,
+    json::Node,
+};
+use domain::{
+    CallId, Dialect, Error, Kind, Operation, Secret, Timestamp, Usage, Usd, Wire,
+    call::{Reservation, UsageSource},
+    key::VirtualKey,
+};
+use futures::stream::BoxStream;
+use http::{HeaderName, HeaderValue};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+/// A request as it came in: route, headers that matter, body still bytes.
+pub struct Call {
+    pub id: CallId,
+    pub route: &'static Route,
+    /// The model in the path, decoded once.
+    pub path_model: Option<String>,
+    pub extras: Extras,
+    pub body: Bytes,
+    pub received: Received,
+    /// When everything must be over: Lambda's deadline less a margin [L2], or the caller's own limit.
+    pub deadline: Option<Instant>,
+    /// Told once the call's money is held: from then on it may have to be answered before it is done.
+    pub progress: Arc<OnceLock<About>>,
+}
+
+/// When a call came in, on the calendar and on the stopwatch.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    pub at: Timestamp,
+    pub instant: Instant,
+}
+
+impl Call {
+    /// What is asked for.
+    pub fn operation(&self) -> Operation {
+        match self.route.serves {
+            Serves::Inference(operation) => operation,
+            Serves::Health | Serves::Models => Operation::Chat,
+        }
+    }
+
+    /// The wire the caller speaks.
+    pub fn wire(&self) -> Wire {
+        self.route.wire
+    }
+
+    /// What the path adds to the body.
+    pub fn envelope(&self) -> Envelope<'_> {
+        Envelope { model: self.path_model.as_deref(), stream: self.route.stream }
+    }
+}
+
+/// What the headers of a request say to the gateway; none of it reaches a provider but `forward`.
+#[derive(Default)]
+pub struct Extras {
+    /// The credential, if exactly one was sent.
+    pub credential: Option<Secret>,
+    /// Where the request came from, by the trusted edge's word [H4].
+    pub client_ip: Option<String>,
+    /// What the client called it.
+    pub client_request_id: Option<String>,
+    /// `x-portunus-tags` and `x-portunus-metadata`.
+    pub tags: Vec<(String, String)>,
+    /// `x-portunus-provider`.
+    pub provider: Option<String>,
+    /// Headers that may go to a provider of the same dialect [H1].
+    pub forward: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Who is asking.
+#[derive(Clone)]
+pub struct Caller {
+    pub key: Arc<VirtualKey>,
+}
+
+/// The request, read once.
+pub struct Request<'a> {
+    pub body: Node<'a>,
+    pub head: Head,
+    /// Bytes of the body: an upper bound of its text tokens.
+    pub bytes: usize,
+}
+
+/// Where a call may go, in order, and the most it could cost.
+pub struct Plan {
+    /// At least one.
+    pub targets: Vec<Arc<ResolvedTarget>>,
+    /// The model's own settings.
+    pub retry: config::Retry,
+    pub timeout: config::Timeout,
+    /// W: the dearest the plan allows [section 3 of the hardening rules].
+    pub worst_case: Usd,
+    /// Charged if the call is dispatched and never heard of again.
+    pub ambiguous: Usd,
+    /// The most prompt tokens the request can be.
+    pub input_bound: u64,
+    /// The output cap to write into the request, where one must be enforced [M3].
+    pub output_cap: Option<u64>,
+    /// The most output tokens reserved for; 0 where nothing bounds them.
+    pub output_bound: u64,
+}
+
+/// A call whose money is held.
+pub struct Admitted {
+    pub caller: Caller,
+    pub plan: Plan,
+    pub reservation: Reservation,
+    /// The call's fields that its record will name.
+    pub about: About,
+}
+
+/// What stays of a call when its body is gone.
+#[derive(Clone)]
+pub struct About {
+    pub id: CallId,
+    pub wire: Wire,
+    pub model: String,
+    pub stream: bool,
+    pub stream_usage: bool,
+    pub tags: Vec<(String, String)>,
+    pub client_request_id: Option<String>,
+    pub received: Received,
+    pub deadline: Option<Instant>,
+    pub request_bytes: usize,
+}
+
+impl About {
+    pub fn of(call: &Call, request: &Request<'_>) -> Self {
+        Self {
+            id: call.id.clone(),
+            wire: call.wire(),
+            model: request.head.model.clone(),
+            stream: request.head.stream,
+            stream_usage: request.head.stream_usage,
+            tags: call.extras.tags.iter().chain(&request.head.metadata).cloned().collect(),
+            client_request_id: call.extras.client_request_id.clone(),
+            received: call.received,
+            deadline: call.deadline,
+            request_bytes: request.bytes,
+        }
+    }
+
+    /// What an answer in the caller's dialect needs to know.
+    pub fn reply(&self) -> Reply<'_> {
+        Reply {
+            call_id: self.id.as_str(),
+            model: &self.model,
+            created: self.received.at.secs(),
+            stream_usage: self.stream_usage,
+            latency_ms: self.received.instant.elapsed().as_millis() as u64,
+        }
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.wire.dialect()
+    }
+}
+
+/// What the attempts came to: what was said, by whom, and what it used.
+pub struct Relayed {
+    pub target: Option<Arc<ResolvedTarget>>,
+    pub attempts: u32,
+    /// Paths of the request that the translation could not carry.
+    pub dropped: Vec<String>,
+    /// The provider's own id of the request.
+    pub upstream_request_id: Option<HeaderValue>,
+    /// What earlier attempts may have cost [M9].
+    pub charged: Usd,
+    /// The reservation as it stands after top-ups, if there were any.
+    pub topped_up: Option<Reservation>,
+    pub outcome: Outcome,
+}
+
+impl Relayed {
+    /// The relay itself broke: what it had done by then is not known.
+    pub fn panicked() -> Self {
+        let error = Error::gateway(Kind::Internal, "an internal error stopped this call; it was recorded");
+        Self {
+            target: None,
+            attempts: 0,
+            dropped: Vec::new(),
+            upstream_request_id: None,
+            charged: Usd::ZERO,
+            topped_up: None,
+            outcome: Outcome::Failed { error, charge: Charge::Ambiguous },
+        }
+    }
+}
+
+/// How the relay ended, or goes on.
+#[allow(clippy::large_enum_variant, reason = "made once a call and moved twice")]
+pub enum Outcome {
+    /// A whole answer, in the caller's dialect.
+    Whole { body: Bytes, metered: Metered },
+    /// A stream whose first event has been seen; settled in its tail.
+    Stream(Box<crate::relay::live::Live>),
+    /// Every attempt failed, or the first one that must not be repeated.
+    Failed { error: Error, charge: Charge },
+}
+
+/// What a failed call still costs [M10].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// Refused before anything was done: nothing.
+    Nothing,
+    /// Dispatched, and the answer lost: the input.
+    Ambiguous,
+}
+
+/// What an answer used, as far as anyone can tell.
+#[derive(Clone, Debug, Default)]
+pub struct Metered {
+    pub usage: Usage,
+    pub source: Option<UsageSource>,
+    /// The tier that served it, in the provider's word.
+    pub service_tier: Option<String>,
+}
+
+/// What goes back to the caller.
+pub struct Answer {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub body: AnswerBody,
+}
+
+/// In one piece, or as it comes.
+pub enum AnswerBody {
+    Whole(Bytes),
+    Stream(Streamed),
+}
+
+/// A stream that never yields an error: failures are events in it. Whoever stops reading it early calls
+/// [`Abandon::after`] and reads on, so that it is settled.
+pub struct Streamed {
+    pub stream: BoxStream<'static, Bytes>,
+    pub abandon: Arc<Abandon>,
+}
+
+/// "Nobody listens any more": how long a stream may still be read to learn its usage [M11].
+#[derive(Debug, Default)]
+pub struct Abandon {
+    at: OnceLock<Instant>,
+    told: tokio::sync::Notify,
+}
+
+impl Abandon {
+    /// The stream is given up `patience` from now.
+    pub fn after(&self, patience: Duration) {
+        let _ = self.at.set(Instant::now() + patience);
+        self.told.notify_waiters();
+    }
+
+    /// Waits until the stream is given up; for ever while somebody listens.
+    pub async fn given_up(&self) {
+        loop {
+            let told = self.told.notified();
+            if let Some(at) = self.at.get() {
+                return tokio::time::sleep_until((*at).into()).await;
+            }
+            told.await;
+        }
+    }
+}

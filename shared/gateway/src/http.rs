@@ -1,0 +1,172 @@
+//! The edge: one route table, limits on what comes in, and answers in the caller's dialect.
+
+use crate::{
+    Gateway,
+    call::{Answer, Call, Received},
+};
+use axum::{Router, body::Body, extract::Request, response::Response};
+use domain::{CallId, Dialect, Error, Kind, Timestamp};
+use futures::FutureExt;
+use route::{Matched, Route, Serves};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+/// Bodies that settle even if nobody reads them to the end.
+mod body;
+/// Ids of calls.
+pub mod id;
+/// Calls that outlive the patience of the edge.
+mod patient;
+/// What a request says, read with limits.
+pub mod read;
+/// What an answer says about itself, in headers and body.
+pub mod reply;
+/// The route table.
+pub mod route;
+
+pub use body::Pump;
+
+/// When the invocation ends: an extension that the Lambda front door puts on its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Timestamp);
+
+/// Where the request came from, by the trusted edge's word: an extension put on by every front door [H4].
+#[derive(Clone, Debug)]
+pub struct ClientIp(pub String);
+
+/// Work stops this long before the invocation is killed [L2].
+const DEADLINE_MARGIN_MS: u64 = 5_000;
+
+/// The client plane.
+#[derive(Clone)]
+pub struct Edge {
+    gateway: Arc<Gateway>,
+    /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
+    pump: Option<Arc<dyn Pump>>,
+}
+
+/// The client APIs as one application.
+pub fn app(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Router {
+    let edge = Edge { gateway, pump };
+    Router::new().fallback(move |request: Request| {
+        let edge = edge.clone();
+        async move { edge.handle(request).await }
+    })
+}
+
+impl Edge {
+    async fn handle(&self, request: Request) -> Response {
+        let received = Received { at: self.gateway.clock.now(), instant: Instant::now() };
+        let id = id::call_id(received.at);
+        let dialect = route::dialect_of(request.uri().path());
+        let answered = AssertUnwindSafe(self.answer(request, &id, received)).catch_unwind().await;
+        match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => reply::error(dialect, &error, &id),
+            Err(_) => {
+                tracing::error!(call = %id, "a panic while answering");
+                reply::error(dialect, &Error::gateway(Kind::Internal, "an internal error stopped this request"), &id)
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request, id: &CallId, received: Received) -> Result<Response, Error> {
+        read::head_within_limits(&request)?;
+        read::host_allowed(&request, &self.gateway.config.allowed_hosts)?;
+        let (route, path_model) = matched(&request)?;
+        match route.serves {
+            Serves::Health => Ok(reply::health(id)),
+            Serves::Models => self.models(request, id, path_model, received).await,
+            Serves::Inference(_) => self.call(request, id, route, path_model, received).await,
+        }
+    }
+
+    async fn models(
+        &self,
+        request: Request,
+        id: &CallId,
+        model: Option<String>,
+        received: Received,
+    ) -> Result<Response, Error> {
+        let dialect =
+            if request.headers().contains_key("anthropic-version") { Dialect::Anthropic } else { Dialect::OpenAi };
+        let route = matched(&request)?.0;
+        let call = self.read(request, id, route, model, received).await?;
+        let caller = self.gateway.identity.identify(&call).await?;
+        let listed = crate::listing::models(&self.gateway.names, &caller, dialect, call.path_model.as_deref())?;
+        Ok(reply::json(id, listed))
+    }
+
+    async fn call(
+        &self,
+        request: Request,
+        id: &CallId,
+        route: &'static Route,
+        model: Option<String>,
+        received: Received,
+    ) -> Result<Response, Error> {
+        read::json_content(&request)?;
+        let call = self.read(request, id, route, model, received).await?;
+        let client_id = call.extras.client_request_id.clone();
+        let (dialect, progress) = (route.wire.dialect(), call.progress.clone());
+        let gateway = self.gateway.clone();
+        let work = async move { gateway.serve(call).await };
+        let commit_after = self.gateway.config.streams.commit_after;
+        let kept = body::Kept::new(work.boxed(), self.pump.clone(), self.drain());
+        let answer: Answer = patient::answer(kept, progress, commit_after, id).await?;
+        Ok(reply::response(dialect, answer, id, client_id.as_deref(), self.pump.clone(), self.drain()))
+    }
+
+    fn drain(&self) -> Duration {
+        self.gateway.config.streams.drain_after_disconnect
+    }
+
+    async fn read(
+        &self,
+        request: Request,
+        id: &CallId,
+        route: &'static Route,
+        path_model: Option<String>,
+        received: Received,
+    ) -> Result<Call, Error> {
+        let extras = read::extras(&request)?;
+        let deadline = self.deadline(&request, received)?;
+        let body = read::body(request.into_body(), self.gateway.config.limits.max_body_bytes).await?;
+        let progress = Arc::new(OnceLock::new());
+        Ok(Call { id: id.clone(), route, path_model, extras, body, received, deadline, progress })
+    }
+
+    /// Lambda's deadline less a margin, or the caller's own `x-portunus-timeout-ms`, whichever is earlier.
+    fn deadline(&self, request: &Request, received: Received) -> Result<Option<Instant>, Error> {
+        let invocation = request
+            .extensions()
+            .get::<Deadline>()
+            .map(|Deadline(at)| Duration::from_millis(at.millis_since(received.at).saturating_sub(DEADLINE_MARGIN_MS)));
+        let asked = read::timeout(request.headers())?;
+        let shortest = [invocation, asked].into_iter().flatten().min();
+        Ok(shortest.and_then(|left| received.instant.checked_add(left)))
+    }
+}
+
+/// The route of a request, and the model in its path.
+fn matched(request: &Request<Body>) -> Result<(&'static Route, Option<String>), Error> {
+    let (method, path) = (request.method(), request.uri().path());
+    match route::matched(method, path) {
+        Matched::Route(route, model) => Ok((route, model)),
+        Matched::WrongMethod => {
+            Err(Error::caller(Kind::MethodNotAllowed, format!("this path does not take {method} requests")))
+        }
+        Matched::BadPath => Err(Error::caller(
+            Kind::InvalidRequest,
+            "the path is not valid: encode each segment once, without `.` or `..`",
+        )),
+        Matched::Nothing => Err(Error::caller(
+            Kind::NotFound,
+            "there is nothing at this path; the client APIs are listed in the README",
+        )
+        .with_code("unknown_url")),
+    }
+}

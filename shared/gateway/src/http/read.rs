@@ -1,0 +1,219 @@
+//! What a request says, read with limits [I1-I3].
+
+use crate::{
+    call::{Call, Extras, Request as Read},
+    identity,
+};
+use axum::{body::Body, extract::Request};
+use bytes::{Bytes, BytesMut};
+use dialects::{codec, head, json};
+use domain::{Error, Kind};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http_body_util::BodyExt;
+use std::time::{Duration, Instant};
+
+const MAX_URL: usize = 8 << 10;
+const MAX_HEADERS: usize = 100;
+const MAX_HEADER_VALUE: usize = 8 << 10;
+const MAX_HEADER_BLOCK: usize = 32 << 10;
+/// The slowest a body may come: bytes a second, after a grace [I2].
+const SLOWEST: u64 = 1024;
+const GRACE: Duration = Duration::from_secs(10);
+/// The most a caller may put into tags: pairs, and bytes each [I1].
+const MAX_PAIRS: usize = 16;
+const MAX_PAIR_BYTES: usize = 512;
+
+/// Values of `anthropic-beta` that may go to a provider [H1]. Source: Anthropic's SDK, August 2026.
+const BETAS: [&str; 24] = [
+    "token-counting-2024-11-01",
+    "prompt-caching-2024-07-31",
+    "pdfs-2024-09-25",
+    "token-efficient-tools-2025-02-19",
+    "output-128k-2025-02-19",
+    "output-300k-2026-03-24",
+    "computer-use-2024-10-22",
+    "computer-use-2025-01-24",
+    "interleaved-thinking-2025-05-14",
+    "dev-full-thinking-2025-05-14",
+    "extended-cache-ttl-2025-04-11",
+    "context-1m-2025-08-07",
+    "context-management-2025-06-27",
+    "model-context-window-exceeded-2025-08-26",
+    "structured-outputs-2025-11-13",
+    "fine-grained-tool-streaming-2025-05-14",
+    "code-execution-2025-05-22",
+    "mcp-client-2025-04-04",
+    "mcp-client-2025-11-20",
+    "files-api-2025-04-14",
+    "skills-2025-10-02",
+    "thinking-token-count-2026-05-13",
+    "cache-diagnosis-2026-04-07",
+    "mid-conversation-tool-changes-2026-07-01",
+];
+
+/// URL and header block within limits.
+pub fn head_within_limits(request: &Request) -> Result<(), Error> {
+    let url = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    if url > MAX_URL {
+        return Err(Error::caller(Kind::UrlTooLong, "the URL is longer than 8 KiB"));
+    }
+    let headers = request.headers();
+    let block: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if headers.len() > MAX_HEADERS || block > MAX_HEADER_BLOCK || headers.values().any(|v| v.len() > MAX_HEADER_VALUE) {
+        return Err(Error::caller(
+            Kind::HeadersTooLarge,
+            "the headers are too large: at most 100, 8 KiB each, 32 KiB together",
+        ));
+    }
+    Ok(())
+}
+
+/// The `Host` is one that is answered [I8].
+pub fn host_allowed(request: &Request, allowed: &[String]) -> Result<(), Error> {
+    if allowed.is_empty() {
+        return Ok(());
+    }
+    let host =
+        request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).or_else(|| request.uri().host());
+    let host = host.unwrap_or("").to_ascii_lowercase();
+    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+    if allowed.iter().any(|one| *one == host || one == name) {
+        return Ok(());
+    }
+    Err(Error::caller(Kind::InvalidRequest, "this host name is not served here").with_code("host_not_allowed"))
+}
+
+/// JSON, not compressed [I3].
+pub fn json_content(request: &Request) -> Result<(), Error> {
+    let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+    if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
+        return Err(Error::caller(
+            Kind::UnsupportedMediaType,
+            "compressed requests are not accepted; send the body as it is",
+        ));
+    }
+    let kind = text(header::CONTENT_TYPE).unwrap_or("");
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Error::caller(Kind::UnsupportedMediaType, "the content type must be application/json"))
+}
+
+/// What the headers say to the gateway.
+pub fn extras(request: &Request) -> Result<Extras, Error> {
+    let headers = request.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Extras {
+        credential: identity::credential(headers, request.uri().query())?,
+        client_ip: request.extensions().get::<super::ClientIp>().map(|ip| ip.0.clone()),
+        client_request_id: text("x-request-id").filter(|id| id.len() <= 128),
+        tags: tags(headers)?,
+        provider: text("x-portunus-provider"),
+        forward: forward(headers),
+    })
+}
+
+/// Headers that may reach a provider of the caller's own dialect [H1].
+fn forward(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut forward = Vec::new();
+    if let Some(version) = headers.get("anthropic-version") {
+        forward.push((HeaderName::from_static("anthropic-version"), version.clone()));
+    }
+    let asked = headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
+    let betas: Vec<&str> =
+        asked.flat_map(|list| list.split(',')).map(str::trim).filter(|b| BETAS.contains(b)).collect();
+    if let Ok(value) = HeaderValue::from_str(&betas.join(","))
+        && !betas.is_empty()
+    {
+        forward.push((HeaderName::from_static("anthropic-beta"), value));
+    }
+    forward
+}
+
+/// `x-portunus-tags: a,b` and `x-portunus-metadata: {json of strings}`.
+fn tags(headers: &HeaderMap) -> Result<Vec<(String, String)>, Error> {
+    let mut tags: Vec<(String, String)> = Vec::new();
+    if let Some(value) = headers.get("x-portunus-tags") {
+        let list = value.to_str().map_err(|_| bad_header("x-portunus-tags", "printable ASCII"))?;
+        tags.extend(
+            list.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(|tag| (tag.to_owned(), String::new())),
+        );
+    }
+    if let Some(value) = headers.get("x-portunus-metadata") {
+        let node = json::parse(value.as_bytes()).ok().filter(|node| node.is_object());
+        let node = node.ok_or_else(|| bad_header("x-portunus-metadata", "a JSON object of strings"))?;
+        for (key, value) in node.fields() {
+            let value = value.as_str().ok_or_else(|| bad_header("x-portunus-metadata", "a JSON object of strings"))?;
+            tags.push((key.clone().into_owned(), value.to_owned()));
+        }
+    }
+    if tags.len() > MAX_PAIRS || tags.iter().any(|(key, value)| key.len() + value.len() > MAX_PAIR_BYTES) {
+        return Err(bad_header("x-portunus-tags", "at most 16 pairs of 512 bytes"));
+    }
+    Ok(tags)
+}
+
+fn bad_header(name: &str, expected: &str) -> Error {
+    Error::invalid(name, format!("the header {name} must hold {expected}"))
+}
+
+/// `x-portunus-timeout-ms`.
+pub fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
+    let Some(value) = headers.get("x-portunus-timeout-ms") else { return Ok(None) };
+    let millis =
+        value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit())).and_then(|t| t.parse().ok());
+    millis
+        .filter(|millis| (1..=3_600_000).contains(millis))
+        .map(|millis| Some(Duration::from_millis(millis)))
+        .ok_or_else(|| bad_header("x-portunus-timeout-ms", "whole milliseconds from 1 to 3600000"))
+}
+
+/// The body, checked while it is read: too large is 413, too slow 408.
+pub async fn body(body: Body, most: u64) -> Result<Bytes, Error> {
+    let mut body = body;
+    let started = Instant::now();
+    let (mut first, mut rest): (Option<Bytes>, BytesMut) = (None, BytesMut::new());
+    let mut length: u64 = 0;
+    loop {
+        let until = started + GRACE + Duration::from_secs(length / SLOWEST);
+        let frame = tokio::time::timeout_at(until.into(), body.frame()).await.map_err(|_| too_slow())?;
+        let Some(frame) = frame else { break };
+        let frame =
+            frame.map_err(|_| Error::caller(Kind::InvalidRequest, "the request body could not be read to its end"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len() as u64;
+        if length > most {
+            return Err(too_large(most));
+        }
+        match first.take() {
+            None if rest.is_empty() => first = Some(data),
+            None => rest.extend_from_slice(&data),
+            Some(head) => {
+                rest.extend_from_slice(&head);
+                rest.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+fn too_large(most: u64) -> Error {
+    Error::caller(
+        Kind::TooLarge,
+        format!("the request body is larger than {most} bytes; send less, or refer to media by URL or file id"),
+    )
+}
+
+fn too_slow() -> Error {
+    Error::caller(Kind::RequestTimeout, "the request body came too slowly: at least 1 KiB a second is expected")
+}
+
+/// The request, read once and strictly.
+pub fn request<'a>(call: &Call, body: &'a Bytes) -> Result<Read<'a>, Error> {
+    let node = json::parse(body)?;
+    node.object()?;
+    head::refuse_forbidden(&node)?;
+    let head = codec(call.wire()).head(&node, &call.envelope())?;
+    Ok(Read { body: node, head, bytes: body.len() })
+}

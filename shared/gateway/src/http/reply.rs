@@ -1,0 +1,209 @@
+//! What an answer says about itself: headers in every dialect, errors in the caller's own.
+
+use super::body::{Pump, StreamBody};
+use crate::{
+    call::{About, Admitted, Answer, AnswerBody, Relayed, Streamed},
+    settlement::Settled,
+    target::ResolvedTarget,
+};
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use config::{Config, ResponseMetadata};
+use dialects::{
+    codec,
+    error::render,
+    head::{Edit, copy},
+    json,
+};
+use domain::{CallId, Dialect, Error, Kind, Retry, Usd, Wire};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const JSON: &str = "application/json";
+
+/// The gateway's own facts about a call, known before its answer.
+pub struct Facts {
+    target: Option<Arc<ResolvedTarget>>,
+    attempts: u32,
+    dropped: Vec<String>,
+    upstream_request_id: Option<HeaderValue>,
+    worst_case: Usd,
+    remaining: Option<Usd>,
+    worst: Usd,
+}
+
+impl Facts {
+    pub fn of(admitted: &Admitted, relayed: &Relayed) -> Self {
+        Self {
+            target: relayed.target.clone(),
+            attempts: relayed.attempts,
+            dropped: relayed.dropped.clone(),
+            upstream_request_id: relayed.upstream_request_id.clone(),
+            worst_case: admitted.plan.worst_case,
+            remaining: admitted.reservation.remaining,
+            worst: admitted.reservation.worst_case,
+        }
+    }
+
+    /// An answer in one piece, settled.
+    pub fn whole(&self, config: &Config, about: &About, body: Bytes, settled: &Settled) -> Answer {
+        let mut headers = self.headers(about);
+        if !settled.unpriced {
+            push(&mut headers, "x-portunus-cost-usd", &settled.cost.to_string());
+        }
+        // What was held and not spent is the key's again.
+        let left = self.remaining.map(|left| left.saturating_add(self.worst).saturating_sub(settled.cost));
+        push_left(&mut headers, left);
+        let body = match config.response_metadata {
+            ResponseMetadata::Both if about.wire == Wire::OpenAiChat => self.with_metadata(about, body, settled),
+            _ => body,
+        };
+        Answer { status: 200, content_type: JSON, headers, body: AnswerBody::Whole(body) }
+    }
+
+    /// A stream, to be settled in its tail.
+    pub fn stream(&self, about: &About, streamed: Streamed) -> Answer {
+        let mut headers = self.headers(about);
+        push(&mut headers, "x-portunus-cost-bound-usd", &self.worst_case.to_string());
+        push_left(&mut headers, self.remaining);
+        let content_type = codec(about.wire).framing().content_type();
+        Answer { status: 200, content_type, headers, body: AnswerBody::Stream(streamed) }
+    }
+
+    fn headers(&self, about: &About) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::with_capacity(12);
+        if let Some(target) = &self.target {
+            headers.push((HeaderName::from_static("x-portunus-provider"), target.headers.provider.clone()));
+            headers.push((HeaderName::from_static("x-portunus-model"), target.headers.model.clone()));
+            if let Some(region) = &target.headers.region {
+                headers.push((HeaderName::from_static("x-portunus-region"), region.clone()));
+            }
+        }
+        headers.push((HeaderName::from_static("x-portunus-attempts"), HeaderValue::from(self.attempts)));
+        headers.push((HeaderName::from_static("x-portunus-cache"), HeaderValue::from_static("off")));
+        headers.push((
+            HeaderName::from_static("x-portunus-latency-ms"),
+            HeaderValue::from(elapsed_ms(about.received.instant)),
+        ));
+        if !self.dropped.is_empty() {
+            push(&mut headers, "x-portunus-dropped", &self.dropped.join(", "));
+        }
+        if let Some(id) = &self.upstream_request_id {
+            headers.push((HeaderName::from_static("x-upstream-request-id"), id.clone()));
+        }
+        headers
+    }
+
+    /// `"metadata": {"provider", "region", "latency_ms", "cost_usd"}` in an OpenAI answer.
+    fn with_metadata(&self, about: &About, body: Bytes, settled: &Settled) -> Bytes {
+        let Ok(node) = json::parse_answer(&body) else { return body };
+        let target = self.target.as_ref();
+        let metadata = json::write::object(|o| {
+            o.maybe_string("provider", target.map(|t| t.provider.as_str()));
+            o.maybe_string("region", target.and_then(|t| t.region.as_deref()));
+            o.number("latency_ms", elapsed_ms(about.received.instant));
+            if !settled.unpriced {
+                o.raw("cost_usd", &settled.cost.to_string());
+            }
+        });
+        let with = copy(&node, &[Edit::set(&["metadata"], metadata)]);
+        drop(node);
+        with.into()
+    }
+}
+
+/// A 200 committed before the provider said anything.
+pub fn early(about: &About, streamed: Streamed) -> Answer {
+    let content_type = codec(about.wire).framing().content_type();
+    Answer { status: 200, content_type, headers: Vec::new(), body: AnswerBody::Stream(streamed) }
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    since.elapsed().as_millis() as u64
+}
+
+fn push_left(headers: &mut Vec<(HeaderName, HeaderValue)>, left: Option<Usd>) {
+    if let Some(left) = left {
+        push(headers, "x-portunus-budget-remaining-usd", &left.to_string());
+    }
+}
+
+fn push(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.push((HeaderName::from_static(name), value));
+    }
+}
+
+/// The HTTP response of an answer.
+pub fn response(
+    dialect: Dialect,
+    answer: Answer,
+    id: &CallId,
+    client_id: Option<&str>,
+    pump: Option<Arc<dyn Pump>>,
+    patience: Duration,
+) -> Response {
+    let body = match answer.body {
+        AnswerBody::Whole(bytes) => Body::from(bytes),
+        AnswerBody::Stream(streamed) => Body::new(StreamBody::new(streamed, pump, patience)),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.extend(answer.headers);
+    if let Some(client_id) = client_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+        headers.insert("x-client-request-id", client_id);
+    }
+    with_id(dialect, response, id)
+}
+
+/// An error in the dialect's own words.
+pub fn error(dialect: Dialect, error: &Error, id: &CallId) -> Response {
+    let rendered = render(dialect, error, id.as_str());
+    let mut response = Response::new(Body::from(rendered.body));
+    *response.status_mut() = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    for (name, value) in rendered.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    if let Retry::AfterMillis(millis) = error.retry {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+    }
+    if error.kind == Kind::BudgetSpent {
+        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+    with_id(dialect, response, id)
+}
+
+/// `x-request-id`, and the name under which the dialect's SDKs look for it.
+fn with_id(dialect: Dialect, mut response: Response, id: &CallId) -> Response {
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        let own = match dialect {
+            Dialect::Anthropic => Some("request-id"),
+            Dialect::Bedrock => Some("x-amzn-requestid"),
+            Dialect::OpenAi => None,
+        };
+        if let Some(own) = own {
+            response.headers_mut().insert(own, value.clone());
+        }
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+/// A JSON document of the gateway's own.
+pub fn json(id: &CallId, text: String) -> Response {
+    let answer = Answer { status: 200, content_type: JSON, headers: Vec::new(), body: AnswerBody::Whole(text.into()) };
+    response(Dialect::OpenAi, answer, id, None, None, Duration::ZERO)
+}
+
+pub fn health(id: &CallId) -> Response {
+    json(id, r#"{"status":"ok"}"#.to_owned())
+}

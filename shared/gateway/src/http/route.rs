@@ -1,0 +1,160 @@
+//! The one route table: method, template, wire, scope [R1]. Everything else is 404.
+
+use domain::{Dialect, Operation, Wire};
+use http::Method;
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Route {
+    pub method: Method,
+    /// Path segments; `{}` takes one segment, percent-decoded once.
+    pub template: &'static [&'static str],
+    pub serves: Serves,
+    pub wire: Wire,
+    /// Streamed or not, where the path decides.
+    pub stream: Option<bool>,
+    pub scope: Scope,
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    Health,
+    Inference(Operation),
+    /// The list of models, or one of them.
+    Models,
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Whoever holds a live virtual key.
+    Key,
+    Public,
+}
+
+macro_rules! route {
+    ($method:ident $($segment:literal)/+ => $serves:expr, $wire:ident, $stream:expr, $scope:ident) => {
+        Route { method: Method::$method, template: &[$($segment),+], serves: $serves, wire: Wire::$wire, stream: $stream, scope: Scope::$scope }
+    };
+}
+
+const CHAT: Serves = Serves::Inference(Operation::Chat);
+const COUNT: Serves = Serves::Inference(Operation::CountTokens);
+
+/// Every route of the client plane.
+pub static ROUTES: [Route; 11] = [
+    route!(POST "v1" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
+    route!(POST "v1" / "messages" => CHAT, AnthropicMessages, None, Key),
+    route!(POST "v1" / "messages" / "count_tokens" => COUNT, AnthropicMessages, Some(false), Key),
+    route!(POST "model" / "{}" / "converse" => CHAT, BedrockConverse, Some(false), Key),
+    route!(POST "model" / "{}" / "converse-stream" => CHAT, BedrockConverse, Some(true), Key),
+    route!(GET "v1" / "models" => Serves::Models, OpenAiChat, None, Key),
+    route!(GET "v1" / "models" / "{}" => Serves::Models, OpenAiChat, None, Key),
+    route!(GET "v1" / "models" / "{}" / "{}" => Serves::Models, OpenAiChat, None, Key),
+    route!(GET "health" => Serves::Health, OpenAiChat, None, Public),
+    route!(GET "health" / "live" => Serves::Health, OpenAiChat, None, Public),
+    route!(GET "health" / "ready" => Serves::Health, OpenAiChat, None, Public),
+];
+
+/// What a path matched.
+pub enum Matched {
+    /// The route and what its `{}` segments held, decoded, joined by `/`.
+    Route(&'static Route, Option<String>),
+    /// The path is known, the method is not.
+    WrongMethod,
+    /// A segment is not valid percent-encoded UTF-8, or climbs.
+    BadPath,
+    Nothing,
+}
+
+/// Matches a method and a raw path (still percent-encoded) against the table [R2].
+pub fn matched(method: &Method, path: &str) -> Matched {
+    let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+    let mut known = false;
+    for route in ROUTES.iter().filter(|route| fits(route.template, &segments)) {
+        if route.method != *method {
+            known = true;
+            continue;
+        }
+        let held = route.template.iter().zip(&segments).filter(|(part, _)| **part == "{}").map(|(_, s)| decoded(s));
+        return match held.collect::<Option<Vec<String>>>() {
+            Some(held) if held.is_empty() => Matched::Route(route, None),
+            Some(held) => Matched::Route(route, Some(held.join("/"))),
+            None => Matched::BadPath,
+        };
+    }
+    if known { Matched::WrongMethod } else { Matched::Nothing }
+}
+
+fn fits(template: &[&str], segments: &[&str]) -> bool {
+    template.len() == segments.len()
+        && template
+            .iter()
+            .zip(segments)
+            .all(|(part, segment)| part == segment || (*part == "{}" && !segment.is_empty()))
+}
+
+/// One segment, decoded once. Refused: bad escapes, NUL and other controls, `.` and `..`, a second level of encoding.
+fn decoded(segment: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2)?;
+        let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        rest = tail;
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    let climbs = text.split('/').any(|part| part == "." || part == "..");
+    let strange = text.contains('%') || text.contains('\\') || text.chars().any(char::is_control);
+    (!climbs && !strange).then_some(text)
+}
+
+/// The dialect an error is written in when no route matched: the one whose paths look like it.
+pub fn dialect_of(path: &str) -> Dialect {
+    match () {
+        () if path.starts_with("/v1/messages") => Dialect::Anthropic,
+        () if path.starts_with("/model/") => Dialect::Bedrock,
+        () => Dialect::OpenAi,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model_of(path: &str) -> Option<String> {
+        match matched(&Method::POST, path) {
+            Matched::Route(_, model) => model,
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn model_segments_are_decoded_once() {
+        let arn = "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.x/converse";
+        assert_eq!(model_of(arn).as_deref(), Some("arn:aws:bedrock:us-east-1:1:inference-profile/us.x"));
+    }
+
+    #[test]
+    fn e6_climbing_and_doubly_encoded_segments_are_refused() {
+        for segment in ["..", "%2e%2e", "a%2F..%2Fb", "a%252Fb", "a%00", "%zz", "%f0%28", "a%5cb", "."] {
+            let path = format!("/model/{segment}/converse");
+            assert!(matches!(matched(&Method::POST, &path), Matched::BadPath), "{segment}");
+        }
+    }
+
+    #[test]
+    fn r1_methods_and_paths_outside_the_table_do_not_match() {
+        assert!(matches!(matched(&Method::GET, "/v1/messages"), Matched::WrongMethod));
+        for path in ["/", "/v1", "/v1/chat/completions/", "//v1/messages", "/model//converse", "/V1/messages"] {
+            assert!(matches!(matched(&Method::POST, path), Matched::Nothing), "{path}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! relay(): carry out the plan.
+//!
+//! One attempt after another until one is answered; an equal wire passes through, any other is translated. 200 is
+//! committed at the first valid event of a stream [U6]; after the first byte nothing is tried again [U3].
+
+/// The loop: attempt, fall back, stop.
+pub mod attempts;
+/// What passes or is translated: one frame in, bytes out.
+mod carrier;
+/// A stream being carried, frame by frame.
+pub mod live;
+/// What an answer uses, as it is read.
+pub mod meter;
+/// Answers in one piece.
+pub mod whole;
+
+pub use attempts::{Relay, relay};

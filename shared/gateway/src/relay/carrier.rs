@@ -1,0 +1,148 @@
+//! What passes or is translated: one frame in, bytes for the caller out.
+
+use super::meter::Meter;
+use bytes::Bytes;
+use dialects::{
+    Codec, Malformed,
+    codec::{Decoder, Encoder, Truncated},
+    framing::Frame,
+};
+use domain::{Error, Kind, Retry, event::Event};
+
+/// How one stream gets from the provider's wire to the caller's.
+pub enum Carrier {
+    /// The same wire on both sides: bytes pass, a glance at each frame is enough.
+    Pass(Pass),
+    /// Two wires: frames → events → bytes.
+    Translate(Translate),
+}
+
+/// What a frame did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The stream has really begun [U6].
+    pub meaningful: bool,
+    /// The terminal event has come; its bytes are held back.
+    pub over: bool,
+}
+
+impl Carrier {
+    /// Takes one frame; what the caller may have of it at once is appended to `out`.
+    pub fn take(&mut self, frame: &Frame, out: &mut Vec<u8>, meter: &mut Meter) -> Result<Progress, Error> {
+        match self {
+            Carrier::Pass(pass) => pass.take(frame, out, meter),
+            Carrier::Translate(translate) => translate.take(frame, out, meter),
+        }
+    }
+
+    /// The provider closed the stream.
+    pub fn closed(&mut self, out: &mut Vec<u8>, meter: &mut Meter) -> Result<(), Error> {
+        match self {
+            Carrier::Pass(pass) if pass.finished => Ok(()),
+            Carrier::Pass(_) => Err(truncated()),
+            Carrier::Translate(translate) => translate.closed(out, meter),
+        }
+    }
+
+    /// The last bytes, held back until the call is settled.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Carrier::Pass(pass) => out.extend_from_slice(&pass.held),
+            Carrier::Translate(translate) => translate.encoder.finish(out),
+        }
+    }
+}
+
+pub struct Pass {
+    codec: &'static dyn Codec,
+    /// The caller wants the usage chunk that the gateway asks for in any case [S6].
+    stream_usage: bool,
+    finished: bool,
+    held: Bytes,
+}
+
+impl Pass {
+    pub fn new(codec: &'static dyn Codec, stream_usage: bool) -> Self {
+        Self { codec, stream_usage, finished: false, held: Bytes::new() }
+    }
+
+    fn take(&mut self, frame: &Frame, out: &mut Vec<u8>, meter: &mut Meter) -> Result<Progress, Error> {
+        if frame.is_silent() {
+            out.extend_from_slice(&frame.raw);
+            return Ok(Progress::default());
+        }
+        let glance = self.codec.glance(frame).map_err(|problem| broken_event(&problem))?;
+        meter.glance(&glance);
+        if let Some(error) = glance.error {
+            return Err(error);
+        }
+        self.finished |= glance.finished;
+        if glance.terminal {
+            self.held = frame.raw.clone();
+        } else if !glance.usage_only || self.stream_usage {
+            out.extend_from_slice(&frame.raw);
+        }
+        Ok(Progress { meaningful: glance.meaningful, over: glance.terminal })
+    }
+}
+
+pub struct Translate {
+    decoder: Box<dyn Decoder>,
+    encoder: Box<dyn Encoder>,
+    events: Vec<Event>,
+}
+
+impl Translate {
+    pub fn new(decoder: Box<dyn Decoder>, encoder: Box<dyn Encoder>) -> Self {
+        Self { decoder, encoder, events: Vec::new() }
+    }
+
+    fn take(&mut self, frame: &Frame, out: &mut Vec<u8>, meter: &mut Meter) -> Result<Progress, Error> {
+        if frame.is_silent() {
+            return Ok(Progress::default());
+        }
+        self.decoder.push(frame, &mut self.events).map_err(|problem| broken_event(&problem))?;
+        let meaningful = self.forward(out, meter)?;
+        Ok(Progress { meaningful, over: self.decoder.is_over() })
+    }
+
+    fn closed(&mut self, out: &mut Vec<u8>, meter: &mut Meter) -> Result<(), Error> {
+        let ended = self.decoder.finish(&mut self.events);
+        self.forward(out, meter)?;
+        ended.map_err(|Truncated| truncated())
+    }
+
+    fn forward(&mut self, out: &mut Vec<u8>, meter: &mut Meter) -> Result<bool, Error> {
+        let mut meaningful = false;
+        for event in self.events.drain(..) {
+            if let Event::Error(error) = event {
+                return Err(error);
+            }
+            meter.event(&event);
+            meaningful |= !matches!(event, Event::KeepAlive);
+            self.encoder.push(&event, out);
+        }
+        Ok(meaningful)
+    }
+}
+
+/// The stream ended before its end [S3].
+pub fn truncated() -> Error {
+    Error::upstream(
+        Kind::UpstreamFailed,
+        Retry::Now,
+        "the provider ended the stream before the answer was complete; what came so far may be cut short",
+    )
+    .with_code("upstream_truncated")
+}
+
+/// One event cannot be read: the stream ends there [S5].
+fn broken_event(problem: &Malformed) -> Error {
+    tracing::warn!(problem = %problem.message, "an event of the provider's stream could not be read");
+    Error::upstream(
+        Kind::UpstreamFailed,
+        Retry::Now,
+        "the provider sent an event that cannot be read, so the answer ends here",
+    )
+    .with_code("upstream_truncated")
+}

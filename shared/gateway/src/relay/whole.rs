@@ -1,0 +1,94 @@
+//! Answers in one piece: read with a cap, checked to be answers [U6], passed or translated.
+
+use super::meter::Meter;
+use crate::call::{Charge, Metered};
+use bytes::{Bytes, BytesMut};
+use dialects::{Malformed, codec, codec::Reply, json};
+use domain::{Error, Kind, Retry, Wire};
+use futures::{StreamExt, stream::BoxStream};
+use providers::Broken;
+use std::time::Duration;
+
+/// The largest answer in one piece [U5].
+pub const MAX_ANSWER: usize = 32 << 20;
+
+/// Reads a body to its end: at most `most` bytes, at most `idle` between chunks.
+pub async fn read(
+    chunks: &mut BoxStream<'static, Result<Bytes, Broken>>,
+    most: usize,
+    idle: Duration,
+) -> Result<Bytes, Error> {
+    let mut body = BytesMut::new();
+    let mut only: Option<Bytes> = None;
+    loop {
+        let next = tokio::time::timeout(idle, chunks.next()).await.map_err(|_| stalled())?;
+        match next {
+            None => break,
+            Some(Err(_)) => return Err(cut()),
+            Some(Ok(chunk)) if body.len() + only.as_ref().map_or(0, Bytes::len) + chunk.len() > most => {
+                return Err(too_large());
+            }
+            Some(Ok(chunk)) if only.is_none() && body.is_empty() => only = Some(chunk),
+            Some(Ok(chunk)) => {
+                if let Some(first) = only.take() {
+                    body.extend_from_slice(&first);
+                }
+                body.extend_from_slice(&chunk);
+            }
+        }
+    }
+    Ok(only.unwrap_or_else(|| body.freeze()))
+}
+
+/// An answer carried to the caller's wire.
+pub struct Carried {
+    pub body: Bytes,
+    pub metered: Metered,
+}
+
+/// Passes or translates a 200. What is no answer is an error, and says what it may have cost.
+pub fn carry(
+    body: Bytes,
+    inbound: Wire,
+    outbound: Wire,
+    reply: &Reply<'_>,
+    request_bytes: usize,
+) -> Result<Carried, (Error, Charge)> {
+    let lost = |problem: &Malformed| (no_answer(problem), Charge::Ambiguous);
+    let node = json::parse_answer(&body).map_err(|problem| lost(&problem))?;
+    let glance = codec(outbound).glance_response(&node).map_err(|problem| lost(&problem))?;
+    if let Some(error) = glance.error {
+        return Err((error, Charge::Nothing));
+    }
+    let mut meter = Meter::default();
+    meter.glance(&glance);
+    let mut metered = meter.metered(request_bytes);
+    metered.service_tier = node.str_of("service_tier").map(str::to_owned);
+    if inbound == outbound {
+        drop(node);
+        return Ok(Carried { body, metered });
+    }
+    let response = codec(outbound).decode_response(&node).map_err(|problem| lost(&problem))?;
+    metered.service_tier = response.service_tier.clone();
+    let body = codec(inbound).encode_response(&response, reply).into();
+    Ok(Carried { body, metered })
+}
+
+fn no_answer(problem: &Malformed) -> Error {
+    tracing::warn!(problem = %problem.message, "the provider's answer is no answer");
+    Error::upstream(Kind::UpstreamFailed, Retry::Now, "the provider answered 200 with something that is no answer")
+        .with_code("upstream_invalid")
+}
+
+fn stalled() -> Error {
+    Error::upstream(Kind::TimedOut, Retry::Now, "the provider stopped sending in the middle of its answer")
+}
+
+fn cut() -> Error {
+    Error::upstream(Kind::UpstreamFailed, Retry::Now, "the provider's answer was cut short")
+}
+
+fn too_large() -> Error {
+    Error::upstream(Kind::UpstreamFailed, Retry::Never, "the provider's answer is larger than 32 MiB")
+        .with_code("upstream_invalid")
+}

@@ -1,0 +1,204 @@
+//! settle(): exactly once, and before the last byte [L1].
+
+use crate::call::{About, Admitted, Charge, Metered};
+use crate::target::ResolvedTarget;
+use domain::{
+    Clock, Error, Usage, Usd,
+    call::{CallRecord, Reservation, State, UsageSource},
+    key::VirtualKey,
+};
+use std::sync::Arc;
+use stores::ledger::Ledger;
+
+/// Usage → money.
+pub mod cost;
+/// The one summary line of a call.
+mod summary;
+
+/// Everything settling a call needs, whenever and wherever its answer ends.
+pub struct Settlement {
+    ledger: Arc<Ledger>,
+    clock: Arc<dyn Clock>,
+    reservation: Reservation,
+    key: Arc<VirtualKey>,
+    about: About,
+    ambiguous: Usd,
+    output_bound: u64,
+    input_bound: u64,
+    attempts: u32,
+    target: Option<Arc<ResolvedTarget>>,
+    first_byte_ms: Option<u64>,
+    /// What earlier attempts may have cost [M9].
+    charged: Usd,
+}
+
+/// What a settled call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub cost: Usd,
+    /// The model has no price: the cost is not known.
+    pub unpriced: bool,
+}
+
+impl Settlement {
+    pub fn new(ledger: Arc<Ledger>, clock: Arc<dyn Clock>, admitted: Admitted) -> Self {
+        Self {
+            ledger,
+            clock,
+            reservation: admitted.reservation,
+            key: admitted.caller.key,
+            about: admitted.about,
+            ambiguous: admitted.plan.ambiguous,
+            output_bound: admitted.plan.output_bound,
+            input_bound: admitted.plan.input_bound,
+            attempts: 0,
+            target: None,
+            first_byte_ms: None,
+            charged: Usd::ZERO,
+        }
+    }
+
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    pub fn reservation(&self) -> &Reservation {
+        &self.reservation
+    }
+
+    /// Who answered, after how many attempts.
+    #[must_use]
+    pub fn answered_by(
+        mut self,
+        target: Option<Arc<ResolvedTarget>>,
+        attempts: u32,
+        charged: Usd,
+        topped_up: Option<Reservation>,
+    ) -> Self {
+        self.reservation = topped_up.unwrap_or(self.reservation);
+        self.target = target;
+        self.attempts = attempts;
+        self.charged = charged;
+        self
+    }
+
+    /// The first byte went out.
+    pub fn first_byte(&mut self) {
+        let elapsed = self.about.received.instant.elapsed().as_millis() as u64;
+        self.first_byte_ms.get_or_insert(elapsed);
+    }
+
+    /// The most output tokens the call may bring; twice that ends an endless stream [U5].
+    pub fn output_bound(&self) -> u64 {
+        self.output_bound
+    }
+
+    /// An answer, whole or cut: what it used is charged. `error` is what the caller was told instead of an end.
+    pub async fn settle(self, metered: &Metered, status: u16, error: Option<&Error>) -> Result<Settled, Error> {
+        let metered = self.believable(metered);
+        let cost = cost::of(self.rates(), &metered);
+        let amount = cost.amount.saturating_add(self.charged);
+        let record = self.record(State::Settled, amount, &metered, status, error, cost.unpriced);
+        self.put(&record).await?;
+        Ok(Settled { cost: amount, unpriced: cost.unpriced })
+    }
+
+    /// No answer: nothing is charged, or the input if the provider may have worked [M10].
+    pub async fn fail(self, error: &Error, charge: Charge, status: u16) -> Result<Settled, Error> {
+        let (state, cost) = match charge {
+            Charge::Nothing if self.charged == Usd::ZERO => (State::Released, Usd::ZERO),
+            Charge::Nothing => (State::Settled, self.charged),
+            Charge::Ambiguous => (State::Settled, self.ambiguous.saturating_add(self.charged)),
+        };
+        let source = if charge == Charge::Nothing { UsageSource::None } else { UsageSource::Estimated };
+        let usage = match charge {
+            Charge::Nothing => Usage::default(),
+            Charge::Ambiguous => dialects::codec::estimated_usage(self.about.request_bytes, 0),
+        };
+        let metered = Metered { usage, source: Some(source), service_tier: None };
+        let record = self.record(
+            state,
+            cost,
+            &metered,
+            status,
+            Some(error),
+            self.rates().is_none() && charge != Charge::Nothing,
+        );
+        self.put(&record).await?;
+        Ok(Settled { cost, unpriced: false })
+    }
+
+    fn rates(&self) -> Option<&config::Rates> {
+        self.target.as_ref().and_then(|target| target.rates.as_ref())
+    }
+
+    /// What is above twice the bound is not believed [M13].
+    fn believable(&self, metered: &Metered) -> Metered {
+        let reported = metered.source == Some(UsageSource::Reported);
+        let too_much = |said: u64, bound: u64| bound > 0 && said > bound.saturating_mul(2);
+        if reported
+            && (too_much(metered.usage.output, self.output_bound) || too_much(metered.usage.prompt(), self.input_bound))
+        {
+            tracing::warn!(call = %self.about.id, "usage_anomaly: the provider reported more than twice the bound");
+            let usage = dialects::codec::estimated_usage(self.about.request_bytes, 0);
+            let usage = Usage { output: metered.usage.output.min(self.output_bound), ..usage };
+            return Metered { usage, source: Some(UsageSource::Estimated), service_tier: metered.service_tier.clone() };
+        }
+        metered.clone()
+    }
+
+    async fn put(self, record: &CallRecord) -> Result<(), Error> {
+        let kept = match record.state {
+            State::Released => self.ledger.release(&self.reservation, record).await.map(drop),
+            _ => self.ledger.settle(&self.reservation, record).await.map(drop),
+        };
+        if record.cost > self.reservation.worst_case && !record.unpriced {
+            tracing::warn!(call = %record.call, "budget_overrun: the call cost more than was held for it");
+        }
+        summary::log(record, &self.key, kept.is_ok());
+        kept.map_err(|_| {
+            Error::gateway(
+                domain::Kind::BudgetUnavailable,
+                "the call could not be recorded; its cost will be settled from its hold",
+            )
+            .with_code("audit_unavailable")
+        })
+    }
+
+    fn record(
+        &self,
+        state: State,
+        cost: Usd,
+        metered: &Metered,
+        status: u16,
+        error: Option<&Error>,
+        unpriced: bool,
+    ) -> CallRecord {
+        let target = self.target.as_ref();
+        CallRecord {
+            call: self.about.id.clone(),
+            state,
+            cost,
+            wire: self.about.wire.name().to_owned(),
+            alias: self.about.model.clone(),
+            provider: target.map(|t| t.provider.as_str().to_owned()).unwrap_or_default(),
+            model: target.map(|t| t.model.as_str().to_owned()).unwrap_or_default(),
+            region: target.and_then(|t| t.region.clone()),
+            usage: metered.usage,
+            usage_source: metered.source.unwrap_or(UsageSource::None),
+            unpriced,
+            status,
+            error: error.map(|error| error.code().to_owned()),
+            streamed: self.about.stream,
+            attempts: self.attempts,
+            started_at: self.about.received.at,
+            ended_at: self.clock.now(),
+            first_byte_ms: self.first_byte_ms,
+            team_id: self.key.team_id.clone(),
+            user_id: self.key.user_id.clone(),
+            organization_id: self.key.organization_id.clone(),
+            tags: self.key.tags.iter().chain(&self.about.tags).cloned().collect(),
+            client_request_id: self.about.client_request_id.clone(),
+        }
+    }
+}

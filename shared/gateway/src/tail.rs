@@ -1,0 +1,183 @@
+//! The end of a stream: keep-alives, deadlines, and settlement before the last byte [L1].
+
+use crate::{
+    call::{Abandon, Streamed},
+    relay::live::{Live, Step},
+    settlement::Settlement,
+};
+use bytes::Bytes;
+use dialects::codec::Encoder;
+use domain::{Error, Kind, Retry};
+use futures::{FutureExt, StreamExt};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How often an idle stream says that it is alive [L3].
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A committed stream up to its last byte.
+pub struct Tail {
+    live: Live,
+    /// Taken when the call is settled.
+    settlement: Option<Settlement>,
+    /// Writes keep-alives and errors in the caller's dialect.
+    voice: Box<dyn Encoder>,
+    abandon: Arc<Abandon>,
+    /// Between bytes of the provider.
+    idle: Duration,
+    last_heard: Instant,
+    deadline: Option<Instant>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    /// The provider said its last; settle, then say ours.
+    Ending,
+    Done,
+}
+
+/// What happened while waiting.
+enum Woke {
+    Step(Step),
+    KeepAlive,
+    Idle,
+    Deadline,
+    Abandoned,
+}
+
+/// The stream for the caller.
+pub fn streamed(
+    live: Live,
+    settlement: Settlement,
+    voice: Box<dyn Encoder>,
+    idle: Duration,
+    deadline: Option<Instant>,
+) -> Streamed {
+    let abandon = Arc::new(Abandon::default());
+    let tail = Tail {
+        live,
+        settlement: Some(settlement),
+        voice,
+        abandon: abandon.clone(),
+        idle,
+        last_heard: Instant::now(),
+        deadline,
+        state: State::Running,
+    };
+    let stream = futures::stream::unfold(tail, |mut tail| async move { tail.next().await.map(|bytes| (bytes, tail)) });
+    Streamed { stream: stream.boxed(), abandon }
+}
+
+impl Tail {
+    /// The next bytes; a panic on the way ends the stream with an error of its own [L7].
+    async fn next(&mut self) -> Option<Bytes> {
+        match AssertUnwindSafe(self.advance()).catch_unwind().await {
+            Ok(bytes) => bytes,
+            Err(_) => {
+                tracing::error!("a panic while carrying a stream");
+                self.fail(Error::gateway(Kind::Internal, "an internal error ended the answer")).await
+            }
+        }
+    }
+
+    async fn advance(&mut self) -> Option<Bytes> {
+        while self.state != State::Done {
+            if self.state == State::Ending {
+                return self.end().await;
+            }
+            if let Some(out) = self.live.take_out() {
+                if let Some(settlement) = &mut self.settlement {
+                    settlement.first_byte();
+                }
+                return Some(out);
+            }
+            match self.wake().await {
+                Woke::Step(Step::Went) => self.last_heard = Instant::now(),
+                Woke::Step(Step::Over) => self.state = State::Ending,
+                Woke::Step(Step::Failed(error)) => return self.fail(error).await,
+                Woke::KeepAlive => match self.voice.keep_alive() {
+                    Some(bytes) => return Some(Bytes::from_static(bytes)),
+                    None => continue,
+                },
+                Woke::Idle => return self.fail(silent()).await,
+                Woke::Deadline => return self.fail(out_of_time()).await,
+                Woke::Abandoned => return self.give_up().await,
+            }
+        }
+        None
+    }
+
+    /// Waits for whatever comes first.
+    async fn wake(&mut self) -> Woke {
+        let idle_at = self.last_heard + self.idle;
+        let alive_at = Instant::now() + KEEP_ALIVE;
+        let wake_at = [Some(idle_at), Some(alive_at), self.deadline].into_iter().flatten().min().unwrap_or(idle_at);
+        tokio::select! {
+            biased;
+            step = self.live.step() => Woke::Step(step),
+            () = self.abandon.given_up() => Woke::Abandoned,
+            () = tokio::time::sleep_until(wake_at.into()) => match () {
+                () if self.deadline.is_some_and(|at| at <= wake_at) => Woke::Deadline,
+                () if idle_at <= wake_at => Woke::Idle,
+                () => Woke::KeepAlive,
+            }
+        }
+    }
+
+    /// Settles, then says the last words: nothing runs after them.
+    async fn end(&mut self) -> Option<Bytes> {
+        self.state = State::Done;
+        let pending = self.live.take_out();
+        let settlement = self.settlement.take()?;
+        let metered = self.live.meter().metered(settlement.about().request_bytes);
+        let mut out = pending.map(Vec::from).unwrap_or_default();
+        match settlement.settle(&metered, 200, None).await {
+            Ok(_) => out.extend(self.live.finish()),
+            Err(error) => self.voice.fail(&error, &mut out),
+        }
+        Some(out.into())
+    }
+
+    /// Settles what came so far, then says in the stream what went wrong [S4].
+    async fn fail(&mut self, error: Error) -> Option<Bytes> {
+        self.state = State::Done;
+        let mut out = self.live.take_out().map(Vec::from).unwrap_or_default();
+        if let Some(settlement) = self.settlement.take() {
+            let metered = self.live.meter().metered(settlement.about().request_bytes);
+            if let Err(unrecorded) = settlement.settle(&metered, 200, Some(&error)).await {
+                tracing::error!(error = %unrecorded, "a failed stream could not be settled; its lease will");
+            }
+        }
+        self.voice.fail(&error, &mut out);
+        Some(out.into())
+    }
+
+    /// The caller is gone and the time to wait for usage is over: settle by what came.
+    async fn give_up(&mut self) -> Option<Bytes> {
+        self.state = State::Done;
+        let settlement = self.settlement.take()?;
+        let metered = self.live.meter().metered(settlement.about().request_bytes);
+        let gone = Error::caller(Kind::CallerGone, "the caller went away");
+        if let Err(unrecorded) = settlement.settle(&metered, Kind::CallerGone.status(), Some(&gone)).await {
+            tracing::error!(error = %unrecorded, "an abandoned stream could not be settled; its lease will");
+        }
+        None
+    }
+}
+
+fn silent() -> Error {
+    Error::upstream(Kind::TimedOut, Retry::Now, "the provider stopped sending in the middle of its answer")
+}
+
+fn out_of_time() -> Error {
+    Error::upstream(
+        Kind::TimedOut,
+        Retry::Now,
+        "the time for this call is over before the provider finished its answer",
+    )
+}

@@ -1,0 +1,115 @@
+//! One place a call may go, with everything an attempt needs.
+
+use config::{Quirks, Rates};
+use dialects::codec::Abilities;
+use domain::{Error, Kind, ModelName, ProviderName, Wire};
+use http::HeaderValue;
+use providers::Upstream;
+use std::sync::Arc;
+
+/// A provider, one of its models, what it costs and what it can do. Made once, when its name is first used.
+pub struct ResolvedTarget {
+    pub provider: ProviderName,
+    pub model: ModelName,
+    /// `provider/model`
+    pub direct_name: String,
+    pub upstream: Arc<dyn Upstream>,
+    /// The wires its provider speaks, in order of preference.
+    pub speaks: Vec<Wire>,
+    /// `None`: unpriced [M4].
+    pub rates: Option<Rates>,
+    pub abilities: Abilities,
+    pub quirks: Quirks,
+    pub region: Option<String>,
+    /// `x-portunus-provider`, `x-portunus-model` and `x-portunus-region`, ready to send.
+    pub headers: TargetHeaders,
+}
+
+pub struct TargetHeaders {
+    pub provider: HeaderValue,
+    pub model: HeaderValue,
+    pub region: Option<HeaderValue>,
+}
+
+impl ResolvedTarget {
+    /// The wire a call of this wire goes out on: its own if the provider speaks it, else the provider's first.
+    pub fn wire_for(&self, inbound: Wire) -> Option<Wire> {
+        if self.speaks.contains(&inbound) { Some(inbound) } else { self.speaks.first().copied() }
+    }
+
+    /// The model's largest output, if the price table knows it.
+    pub fn max_output(&self) -> Option<u64> {
+        self.rates.as_ref().and_then(|rates| rates.max_output)
+    }
+}
+
+/// No target is left to try.
+pub fn nothing_to_try() -> Error {
+    Error::gateway(Kind::NoHealthyTarget, "no provider could be tried for this model; try again shortly")
+}
+
+/// What the price table and the model's name say a model can do.
+pub fn abilities(model: &str, rates: Option<&Rates>) -> Abilities {
+    let known = rates.filter(|rates| !rates.free && rates.context_window.is_some());
+    let supports = known.map(|rates| rates.supports);
+    Abilities {
+        prompt_caching: supports.is_none_or(|s| s.prompt_caching),
+        response_schema: supports.is_none_or(|s| s.response_schema),
+        ..RULES.iter().find(|rule| rule.matches(model)).map_or_else(Abilities::default, |rule| rule.abilities)
+    }
+}
+
+/// A rule about the parameters of a family of models, by pieces of the name.
+struct ParameterRule {
+    /// The name contains one of these.
+    any: &'static [&'static str],
+    abilities: Abilities,
+}
+
+impl ParameterRule {
+    fn matches(&self, model: &str) -> bool {
+        self.any.iter().any(|piece| model.contains(piece))
+    }
+}
+
+const PLAIN: Abilities = Abilities {
+    prompt_caching: true,
+    response_schema: true,
+    sampling: true,
+    one_of_temperature_and_top_p: false,
+    adaptive_thinking: false,
+    openai_reasoning: false,
+};
+
+/// The first that matches counts. Source: the vendors' model pages; newest Claude models refuse sampling parameters and
+/// think adaptively, Claude 4.5 takes one of temperature and top_p, OpenAI's reasoning models take no sampling.
+const RULES: [ParameterRule; 3] = [
+    ParameterRule {
+        any: &[
+            "claude-opus-4-7",
+            "claude-sonnet-4-7",
+            "claude-opus-4-8",
+            "claude-opus-5",
+            "claude-sonnet-5",
+            "claude-haiku-5",
+        ],
+        abilities: Abilities { sampling: false, adaptive_thinking: true, one_of_temperature_and_top_p: true, ..PLAIN },
+    },
+    ParameterRule {
+        any: &["claude-sonnet-4", "claude-opus-4", "claude-haiku-4"],
+        abilities: Abilities { one_of_temperature_and_top_p: true, ..PLAIN },
+    },
+    ParameterRule { any: &["o1", "o3", "o4-mini", "gpt-5"], abilities: Abilities { openai_reasoning: true, ..PLAIN } },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameter_rules_go_by_family() {
+        assert!(abilities("global.anthropic.claude-sonnet-4-5-20250929-v1:0", None).one_of_temperature_and_top_p);
+        assert!(abilities("gpt-5-mini", None).openai_reasoning);
+        assert_eq!(abilities("gpt-4o", None), Abilities::default());
+    }
+}

@@ -1,0 +1,50 @@
+//! `bench`: one upstream, asked directly and through Portunus in the same run, in alternating rounds.
+//!
+//! Reports latency (p50, p99) at 1 and 64 connections, requests a second, the first chunk of a stream, chunks a second,
+//! and the memory of the gateway's process. Everything shares the machine's cores, so ratios and differences within one
+//! run are what counts.
+
+/// Raw HTTP/1.1 clients: as little as possible between the stopwatch and the socket.
+mod client;
+/// Percentiles and the table they are printed in.
+mod figures;
+/// The upstream and the gateway as processes.
+mod processes;
+/// Rounds of load.
+mod rounds;
+
+use processes::{Gateway, Kind, Upstream};
+use std::{env, error::Error, path::PathBuf};
+
+/// What is measured, and for how long.
+#[derive(Clone, Copy)]
+pub struct Scale {
+    /// Calls of one round at one connection.
+    pub alone: usize,
+    /// Calls of one round over all connections.
+    pub together: usize,
+    /// Streams of one round.
+    pub streams: usize,
+    /// Rounds; direct and through the gateway take turns.
+    pub rounds: usize,
+}
+
+const FULL: Scale = Scale { alone: 3_000, together: 60_000, streams: 200, rounds: 5 };
+const QUICK: Scale = Scale { alone: 200, together: 2_000, streams: 20, rounds: 2 };
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let scale = if arguments.iter().any(|a| a == "--quick") { QUICK } else { FULL };
+    let mut paths = arguments.iter().filter(|a| !a.starts_with("--")).map(PathBuf::from);
+    let (Some(portunus), Some(mock)) = (paths.next(), paths.next()) else {
+        return Err("usage: bench [--quick] PORTUNUS MOCK_UPSTREAM".into());
+    };
+    let upstream = Upstream::start(&mock).await?;
+    for kind in [Kind::NoopTable, Kind::Memory, Kind::File] {
+        let gateway = Gateway::start(&portunus, &upstream, kind).await?;
+        println!("\n== {} ==", kind.name());
+        rounds::run(&upstream, &gateway, scale, kind).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! One file per behaviour that a user would name.
+
+mod bad_input;
+mod budget;
+mod fallback;
+mod models;
+mod passthrough;
+mod streaming;
+mod upstream_faults;

@@ -1,0 +1,75 @@
+//! Equal wires: what is not ours to change arrives as it was sent, both ways.
+
+use harness::Portunus;
+use mock_upstream::{
+    Plan,
+    plan::{Answer, Fixed},
+};
+
+#[tokio::test]
+async fn unknown_fields_key_order_and_number_text_reach_the_provider() {
+    let portunus = Portunus::start().await;
+    let body = r#"{"zeta":1.50e-7,"model":"up-openai/gpt-4o","future":{"b":2, "a":[1,  2]},"messages":[{"role":"user","content":"hi"}],"temperature":0.70}"#;
+    assert_eq!(portunus.post("/v1/chat/completions", body).await.status, 200);
+    let sent = String::from_utf8(portunus.upstream.requests()[0].body.clone()).unwrap();
+    assert_eq!(sent, body.replace("up-openai/gpt-4o", "gpt-4o"));
+}
+
+#[tokio::test]
+async fn an_answer_comes_back_byte_for_byte() {
+    let portunus = Portunus::start().await;
+    let answer = r#"{"id":"chatcmpl-1","zeta":1.50e-7,"object":"chat.completion","created":1,"model":"gpt-4o-2024","choices":[{"index":0,"message":{"role":"assistant","content":"hé"},"finish_reason":"stop","future":[]}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}"#;
+    let fixed = Fixed {
+        text: Some(answer.to_owned()),
+        headers: vec![("content-type".into(), "application/json".into())],
+        ..Fixed::default()
+    };
+    portunus.script(vec![Plan::answering(Answer::Fixed(fixed))]);
+    let reply = portunus.chat("up-openai/gpt-4o", "hi").await;
+    assert_eq!(reply.text(), answer);
+    let record = portunus.record(&reply.call()).await;
+    assert_eq!((record.usage.input, record.usage.output), (3, 1));
+}
+
+#[tokio::test]
+async fn h1_only_listed_headers_reach_a_provider() {
+    let portunus = Portunus::start().await;
+    let bearer = format!("Bearer {}", portunus.key);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("cookie", "session=1"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-amz-security-token", "t"),
+        ("x-portunus-tags", "a,b"),
+        ("anthropic-version", "2023-06-01"),
+        ("anthropic-beta", "context-1m-2025-08-07,not-a-beta"),
+    ];
+    let body = harness::message("up-anthropic/claude-sonnet-4-5", "hi", false);
+    assert_eq!(portunus.send("/v1/messages", &body, &headers).await.status, 200);
+    let seen = &portunus.upstream.requests()[0];
+    let raw = String::from_utf8_lossy(&seen.raw_head).to_lowercase();
+    for absent in ["cookie", "x-forwarded", "x-amz", "x-portunus", "sk-ptn", "not-a-beta"] {
+        assert!(!raw.contains(absent), "{absent} reached the provider:\n{raw}");
+    }
+    assert_eq!(seen.header("x-api-key"), Some("test-anthropic"));
+    assert_eq!(seen.header("anthropic-beta"), Some("context-1m-2025-08-07"));
+}
+
+#[tokio::test]
+async fn h2_a_providers_own_headers_stay_with_the_gateway() {
+    let portunus = Portunus::start().await;
+    portunus.script(vec![
+        Plan::well_behaved()
+            .header("set-cookie", "s=1")
+            .header("server", "cloudflare")
+            .header("location", "https://internal")
+            .header("x-ratelimit-remaining-requests", "1")
+            .header("x-request-id", "req_upstream"),
+    ]);
+    let reply = portunus.chat("up-openai/gpt-4o", "hi").await;
+    for absent in ["set-cookie", "server", "location", "x-ratelimit-remaining-requests"] {
+        assert_eq!(reply.header(absent), "", "{absent}");
+    }
+    assert_eq!(reply.header("x-upstream-request-id"), "req_upstream");
+    assert!(reply.header("x-request-id").starts_with("call_"));
+}

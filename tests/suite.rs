@@ -1,0 +1,4 @@
+//! The whole system, tested from outside: one binary, one harness.
+
+mod feature;
+mod tidy;
