@@ -75,6 +75,18 @@ class Stack:
         lanes = [item for item in self.items("quotas") if item["sk"] == "LANE"]
         return [name for lane in lanes for name in lane if name.startswith("h:")]
 
+    def expire_holds(self):
+        """Moves the leases of all holds into the past: `h:<call>` is `<lease end, s>,<W>,<ambiguous>,<window>`."""
+        for lane in [item for item in self.items("quotas") if item["sk"] == "LANE"]:
+            for name in [name for name in lane if name.startswith("h:")]:
+                self.dynamodb.update_item(
+                    TableName=self.tables["quotas"],
+                    Key={"pk": {"S": lane["pk"]}, "sk": {"S": "LANE"}},
+                    UpdateExpression="SET #h = :past",
+                    ExpressionAttributeNames={"#h": name},
+                    ExpressionAttributeValues={":past": {"S": "1," + lane[name].split(",", 1)[1]}},
+                )
+
     def start(self, function: str = "router", **options) -> Function:
         environment = self.environment | options.pop("environment", {})
         return Function(str(binary(function)), environment, **options)

@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import socketserver
 import subprocess
 import threading
@@ -25,7 +26,7 @@ class Invocation:
 
     event: dict
     timeout_s: float = 30.0
-    drop_after: int | None = None  # hang up once this many bytes were read
+    drop_after: int | None = None  # the reader goes away once this many bytes were read
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     headers: dict = field(default_factory=dict)  # of the function's response, lower case
     chunks: list = field(default_factory=list)  # (seconds since it was handed out, bytes)
@@ -225,16 +226,19 @@ class _Connection(socketserver.StreamRequestHandler):
         )
 
     def response(self, invocation: Invocation, headers: dict) -> bool:
-        """Reads an answer; false if the reader is to go away in the middle of it."""
+        """Reads an answer; false if the reader goes away in the middle of it: an early answer, and no more reading."""
         invocation.headers = headers
         for piece in self.read_body(headers):
             invocation.chunks.append((time.monotonic() - invocation.started, piece))
             if invocation.drop_after is not None and len(invocation.raw) >= invocation.drop_after:
                 invocation.dropped = True
-                self.connection.close()
+                self.wfile.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                self.connection.shutdown(socket.SHUT_WR)
                 with self.function.lock:
                     self.function.flying.pop(invocation.id, None)
                 invocation.done.set()
+                while self.rfile.read1(65536):
+                    pass  # unread bytes would reset the connection before its answer is seen
                 return False
         invocation.trailers = {k.removeprefix("trailer:"): v for k, v in headers.items() if k.startswith("trailer:")}
         self.function.finish(invocation)

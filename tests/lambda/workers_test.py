@@ -1,0 +1,106 @@
+"""The two consumers of the usage table's stream, as built, on event files and on events made from real calls."""
+
+import copy
+import json
+
+import pytest
+from conftest import event, with_key
+from router_test import CHAT
+
+
+def totals(stack) -> dict:
+    """Every counter of the rollups, without the marks of what was taken in."""
+    counters = [item for item in stack.items("quotas") if any(name.startswith("c:") for name in item)]
+    return {(c["pk"], c["sk"]): {n: v for n, v in c.items() if not n.startswith("c:")} for c in counters}
+
+
+def answer(function, asked) -> dict:
+    invocation = function.invoke(asked)
+    assert invocation.error is None, invocation.error
+    return json.loads(invocation.raw)
+
+
+def test_l4_a_batch_is_counted_once_however_often_it_comes(stack):
+    batch = event("table-stream.json")
+    with stack.start("usage-rollups") as rollups:
+        assert answer(rollups, batch) == {"batchItemFailures": [], "state": {}}
+        once = totals(stack)
+        for part in (batch["Records"][:1], batch["Records"][1:], batch["Records"]):
+            assert answer(rollups, batch | {"Records": part})["batchItemFailures"] == []
+    assert once and totals(stack) == once
+
+
+def test_l4_shards_count_side_by_side(stack):
+    batch = event("table-stream.json")
+    with stack.start("usage-rollups") as rollups:
+        answer(rollups, batch)
+        once = totals(stack)
+        answer(rollups, batch | {"shardId": "shardId-00000001795229870123-ffffffff"})
+    assert totals(stack) != once, "another shard's records are other records"
+
+
+def test_l5_a_record_that_cannot_be_read_holds_up_nobody(stack):
+    batch = event("table-stream.json")
+    poison = copy.deepcopy(batch["Records"][0])
+    del poison["dynamodb"]["NewImage"]["cost"]
+    poison["dynamodb"]["SequenceNumber"] = "442158450000000001745099"
+    with stack.start("usage-rollups") as rollups:
+        failures = answer(rollups, batch | {"Records": [poison, *batch["Records"]]})["batchItemFailures"]
+        assert failures == [{"itemIdentifier": "442158450000000001745099"}]
+        counted = totals(stack)
+        assert answer(rollups, batch)["batchItemFailures"] == []
+    assert totals(stack) == counted
+
+
+def test_an_empty_window_and_a_stranger_s_event(stack):
+    with stack.start("usage-rollups") as rollups:
+        final = {"Records": [], "isFinalInvokeForWindow": True, "state": {}, "shardId": "shardId-1"}
+        assert answer(rollups, final)["batchItemFailures"] == []
+        assert rollups.invoke({"hello": "there"}).error is not None
+
+
+@pytest.fixture
+def inbox(stack, emulator):
+    """What the alerts topic delivered so far."""
+    sqs = emulator.client("sqs")
+    queue = sqs.create_queue(QueueName=stack.tables["keys"] + "-inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    emulator.client("sns").subscribe(TopicArn=stack.topic, Protocol="sqs", Endpoint=arn)
+
+    def read() -> list[dict]:
+        found = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    return read
+
+
+def stream_of(stack) -> dict:
+    """A batch as the stream would show the call records that are in the table now."""
+    batch = event("table-stream.json")
+    raw = stack.dynamodb.scan(TableName=stack.tables["usage"])["Items"]
+    batch["Records"] = [
+        copy.deepcopy(batch["Records"][0])
+        | {"dynamodb": batch["Records"][0]["dynamodb"] | {"SequenceNumber": str(number), "NewImage": item, "Keys": {"pk": item["pk"], "sk": item["sk"]}}}
+        for number, item in enumerate(raw, 1)
+    ]
+    return batch
+
+
+def test_m17_each_threshold_is_told_once_however_often_its_records_come(stack, new_key, inbox, slow):
+    stack.configure(slow.configuration)
+    # one call costs 5 x 1.00 + 8 x 2.00 = 21 microdollars: past the soft budget, far from the hard one
+    key = new_key(max_budget_usd="0.05", soft_budget_usd="0.00002")
+    with stack.start() as router:
+        answered = router.invoke(with_key(event("function-url-chat.json"), key, CHAT | {"model": "slow"}))
+        assert answered.status == 200, answered.body
+    batch = stream_of(stack)
+    with stack.start("budget-alerts") as alerts:
+        for _ in range(3):
+            assert answer(alerts, batch) == {"batchItemFailures": []}
+    told = inbox()
+    assert [alert["threshold"] for alert in told] == ["soft_budget"], told
+    assert told[0]["spend"] == "0.000021"
