@@ -13,8 +13,9 @@ use http::{HeaderMap, Method, Request, request::Builder};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::{
+    cell::RefCell,
     io::Write,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
 };
 use stores::{
     Names, Table,
@@ -255,9 +256,20 @@ impl Log {
     }
 }
 
-impl Write for Log {
+thread_local! {
+    /// Where this thread's lines go, if anybody listens.
+    static LISTENER: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
+
+/// One thread's lines.
+struct Lines;
+
+impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LISTENER.with_borrow(|listener| match listener {
+            Some(log) => log.0.lock().unwrap().write(bytes),
+            None => Ok(bytes.len()),
+        })
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -265,11 +277,24 @@ impl Write for Log {
     }
 }
 
-/// Listens to everything that this thread logs, down to debugging.
-pub fn audited() -> (Log, tracing::subscriber::DefaultGuard) {
+/// Stops listening when dropped.
+pub struct Listening;
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        LISTENER.set(None);
+    }
+}
+
+/// Listens to everything that this thread logs, down to debugging. One subscriber serves all tests: those that come
+/// and go would leave call sites switched off.
+pub fn audited() -> (Log, Listening) {
+    static SUBSCRIBER: Once = Once::new();
+    SUBSCRIBER.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG);
+        tracing::subscriber::set_global_default(subscriber.with_writer(|| Lines).finish()).unwrap();
+    });
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::DEBUG);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    (log, tracing::subscriber::set_default(subscriber))
+    LISTENER.set(Some(log.clone()));
+    (log, Listening)
 }
