@@ -45,8 +45,15 @@ async fn i5_wrong_types_are_refused_with_the_path_of_the_field() {
         );
         refused(&portunus, "/v1/chat/completions", &body, 400, field).await;
     }
-    refused(&portunus, "/v1/chat/completions", r#"{"messages":[]}"#, 400, "model").await;
-    refused(&portunus, "/v1/chat/completions", r#"{"model":7,"messages":[]}"#, 400, "model").await;
+    refused(&portunus, "/v1/chat/completions", r#"{"messages":[{"role":"user","content":"hi"}]}"#, 400, "model").await;
+    refused(
+        &portunus,
+        "/v1/chat/completions",
+        r#"{"model":7,"messages":[{"role":"user","content":"hi"}]}"#,
+        400,
+        "model",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -105,7 +105,6 @@ async fn s2_s7_odd_but_valid_streams_are_read_alike() {
     for oddity in [
         Oddity::Crlf,
         Oddity::Cr,
-        Oddity::MixedNewlines,
         Oddity::Bom,
         Oddity::NoSpace,
         Oddity::Comments,

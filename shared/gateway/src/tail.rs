@@ -148,7 +148,7 @@ impl Tail {
         self.state = State::Done;
         let mut out = self.live.take_out().map(Vec::from).unwrap_or_default();
         if let Some(settlement) = self.settlement.take() {
-            let metered = self.live.meter().metered(settlement.about().request_bytes);
+            let metered = self.live.meter().cut(settlement.about().request_bytes);
             if let Err(unrecorded) = settlement.settle(&metered, 200, Some(&error)).await {
                 tracing::error!(error = %unrecorded, "a failed stream could not be settled; its lease will");
             }
@@ -161,7 +161,7 @@ impl Tail {
     async fn give_up(&mut self) -> Option<Bytes> {
         self.state = State::Done;
         let settlement = self.settlement.take()?;
-        let metered = self.live.meter().metered(settlement.about().request_bytes);
+        let metered = self.live.meter().cut(settlement.about().request_bytes);
         let gone = Error::caller(Kind::CallerGone, "the caller went away");
         if let Err(unrecorded) = settlement.settle(&metered, Kind::CallerGone.status(), Some(&gone)).await {
             tracing::error!(error = %unrecorded, "an abandoned stream could not be settled; its lease will");

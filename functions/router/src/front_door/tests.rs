@@ -1,3 +1,5 @@
+//! Every event of `events/`, through the front door.
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use lambda_http::{Context, LambdaEvent, RequestExt, http::HeaderValue};

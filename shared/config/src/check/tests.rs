@@ -1,3 +1,5 @@
+//! Whole files: what is right, and every way to be wrong.
+
 use std::time::Duration;
 
 use domain::{Secret, Usd};

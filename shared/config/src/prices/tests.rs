@@ -1,3 +1,5 @@
+//! Every line of the price table, and how models are found in it.
+
 use domain::Usd;
 
 use super::{Prices, Rates, Tier, row};

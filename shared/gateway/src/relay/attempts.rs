@@ -172,7 +172,7 @@ impl Relay<'_> {
             let will = Will {
                 model: target.model.as_str(),
                 output_cap: self.plan.output_cap,
-                stream_usage: true,
+                stream_usage: self.about.stream,
                 drop: &target.quirks.drop,
                 rename: &target.quirks.rename,
             };

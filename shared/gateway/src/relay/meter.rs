@@ -51,18 +51,23 @@ impl Meter {
         }
     }
 
-    /// What was used: the provider's word if it is believable, else the prompt estimated from its bytes and the output
-    /// from those received [M10, M13]. What the provider did say about the prompt is kept.
+    /// What a whole answer used: the provider's word if it is believable, else an estimate [M10, M13].
     pub fn metered(&self, request_bytes: usize) -> Metered {
-        if let Some(usage) = self.said.reported() {
-            return Metered { usage, source: Some(UsageSource::Reported), service_tier: None };
+        match self.said.reported() {
+            Some(usage) => Metered { usage, source: Some(UsageSource::Reported), service_tier: None },
+            None => self.cut(request_bytes),
         }
-        let mut usage = estimated_usage(request_bytes, self.generated);
+    }
+
+    /// What an answer used that broke off, or whose provider did not say: the prompt as far as it is known, else by its
+    /// bytes; the output by the bytes received, or what was said of it so far if that is more.
+    pub fn cut(&self, request_bytes: usize) -> Metered {
+        let estimate = estimated_usage(request_bytes, self.generated);
         let known = self.said.known();
-        if !self.said.anomalous() && known.prompt() > 0 {
-            let output = usage.output.max(known.output);
-            usage = Usage { output, ..known };
-        }
+        let usage = match self.said.anomalous() || known.prompt() == 0 {
+            true => estimate,
+            false => Usage { output: estimate.output.max(known.output), ..known },
+        };
         Metered { usage, source: Some(UsageSource::Estimated), service_tier: None }
     }
 }
@@ -83,7 +88,7 @@ mod tests {
         let mut meter = Meter::default();
         meter.usage(&UsageUpdate { input: Some(100), ..UsageUpdate::default() });
         meter.event(&Event::Delta { index: 0, delta: Delta::Text("eight by".into()) });
-        let metered = meter.metered(4_000);
+        let metered = meter.cut(4_000);
         assert_eq!(metered.source, Some(UsageSource::Estimated));
         assert_eq!((metered.usage.input, metered.usage.output), (100, 2));
     }

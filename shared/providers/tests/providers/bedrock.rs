@@ -1,3 +1,5 @@
+//! Bedrock through the SDK, byte by byte.
+
 use crate::{
     http::{dialer, provider, read},
     server::{Server, Then, chunked, cut_after, whole},

@@ -1,3 +1,5 @@
+//! The providers of the catalogue.
+
 use crate::{
     dialer::allowing,
     http::{provider, read},

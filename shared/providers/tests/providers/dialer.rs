@@ -1,3 +1,5 @@
+//! Addresses, redirects, proxies, limits.
+
 use crate::server::{Server, Then, chunked, cut_after, whole};
 use config::{HostPort, egress::Egress};
 use futures::TryStreamExt;

@@ -1,3 +1,5 @@
+//! The echo on every wire.
+
 use crate::http::read;
 use bytes::Bytes;
 use dialects::{codec, json};

@@ -1,3 +1,5 @@
+//! Providers over plain HTTP.
+
 use crate::server::{Received, Server, Then, chunked, whole};
 use bytes::Bytes;
 use config::{Auth, HostPort, Provider, Quirks, egress::Egress};
