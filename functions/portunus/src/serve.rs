@@ -15,7 +15,7 @@ use std::{
 };
 use stores::{
     Names, Table,
-    calls::Calls,
+    calls::{CallImage, Calls},
     embedded::Embedded,
     keys::{Keys, Peppers},
     ledger::Ledger,
@@ -24,7 +24,12 @@ use stores::{
     settings::Settings,
 };
 
+use tokio::sync::mpsc;
+
 type Failure = Box<dyn Error>;
+
+/// Settled calls counted at once.
+const BATCH: usize = 10_000;
 
 /// How to serve.
 #[derive(Parser)]
@@ -83,22 +88,24 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let config = Arc::new(configuration(options.config.as_deref(), &aws, &clock).await?);
     let providers = Arc::new(Providers::build(&config, &Dialer::new(&config.egress)?, &aws).await?);
     let keys = Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(local.pepper.clone())));
-    let ledger = Arc::new(Ledger::new(ledger_table, names.clone(), clock.clone()));
+    let (outbox, settled) = mpsc::unbounded_channel();
+    let ledger = Arc::new(Ledger::new(ledger_table, names.clone(), clock.clone()).with_outbox(outbox));
 
     let pump = Arc::new(DrainPump::new());
     let gateway = Gateway::new(config.clone(), providers.clone(), keys.clone(), ledger.clone(), clock.clone());
     let client_plane = gateway::http::app(Arc::new(gateway), Some(pump.clone() as Arc<dyn Pump>));
     let calls = Calls::new(table.clone(), names.clone());
     let rollups = Rollups::new(table, names);
+    let counting = count(admin::rollups::Local::new(rollups.clone(), clock.clone()), settled);
     let (state, now) = (admin_state(&local, config.clone(), &keys, &ledger, calls, rollups, &clock), clock.now());
     let admin_plane = admin::http::app(state);
     let app = crate::planes::joined(client_plane, admin_plane);
 
     local.banner(&listener.local_addr()?.to_string(), &keys, &ledger, now).await?;
-    let sweeper = sweep(ledger, clock.clone());
     tokio::select! {
         () = listen::serve(listener, app, stopped()) => {}
-        () = sweeper => {}
+        () = sweep(ledger, clock.clone()) => {}
+        () = counting => {}
     }
     pump.idle(config.streams.drain_after_disconnect + Duration::from_secs(5)).await;
     embedded.shutdown();
@@ -141,6 +148,20 @@ async fn sweep(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) {
         if let Err(problem) = ledger.sweep(clock.now()).await {
             tracing::warn!(%problem, "the sweep for expired holds did not finish");
         }
+    }
+}
+
+/// Counts settled calls into the rollups, a second's worth at a time: what the usage table's stream does on AWS.
+async fn count(mut rollups: admin::rollups::Local, mut settled: mpsc::UnboundedReceiver<CallImage>) {
+    loop {
+        let mut batch = Vec::new();
+        if settled.recv_many(&mut batch, BATCH).await == 0 {
+            return;
+        }
+        if let Err(problem) = rollups.take(batch).await {
+            tracing::warn!(%problem, "usage could not be counted; it is tried again with the next calls");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
