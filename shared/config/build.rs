@@ -2,6 +2,7 @@
 
 use std::{env, error::Error, fs, path::Path};
 
+#[allow(clippy::disallowed_methods, reason = "a build script is told by Cargo through the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("catalog");
     println!("cargo::rerun-if-changed={}", folder.display());
