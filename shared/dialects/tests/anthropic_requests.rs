@@ -117,13 +117,29 @@ fn equal_roles_merge_blank_text_goes_and_the_first_turn_is_the_users() {
 fn system_messages_move_to_the_top_in_their_order() {
     let system = |text: &str| says(Role::System, vec![Block::text(text)]);
     let request = asking(vec![system("one"), user("a"), system("two"), user("b")]);
-    let (body, _) = sent(&request);
+    let (body, dropped) = sent(&request);
     assert_eq!(body["system"], json!([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]));
     assert_eq!(body["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(dropped, ["messages.2.role"]);
     let (body, _) = to(&request, Target { model: "claude-opus-4-8", ..TARGET });
     assert_eq!(body["messages"][1]["role"], "system");
     let (body, _) = sent(&asking(vec![system("only")]));
     assert_eq!(body["messages"], json!([{"role": "user", "content": [{"type": "text", "text": "Continue."}]}]));
+}
+
+#[test]
+fn what_bedrock_guards_or_returns_as_json_is_said_in_words() {
+    let own = |kind: &str, json: &str| {
+        let opaque = Opaque { dialect: Dialect::Bedrock, kind: kind.into(), json: Json::verbatim(json) };
+        Block { content: Content::Other(opaque), cache: Some(CacheMark::default()) }
+    };
+    let guarded = own("guardContent", r#"{"text":{"text":"watch this"}}"#);
+    let image = own("guardContent", r#"{"image":{"format":"png"}}"#);
+    let system = says(Role::System, vec![guarded.clone()]);
+    let (body, dropped) = sent(&asking(vec![system, says(Role::User, vec![guarded, image])]));
+    let text = json!([{"type": "text", "text": "watch this", "cache_control": {"type": "ephemeral"}}]);
+    assert_eq!((&body["system"], &body["messages"][0]["content"]), (&text, &text));
+    assert_eq!(dropped, ["messages.1.content.1"]);
 }
 
 #[test]

@@ -1,6 +1,14 @@
 //! Every recorded and documented exchange in `tests/golden/bedrock.converse`: requests, answers, streams and errors
 //! keep their meaning through the codec, checked against readings of the recordings that share no code with it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where it stumbles"
+)]
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dialects::{
     Codec, codec,

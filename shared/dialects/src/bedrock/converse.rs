@@ -29,6 +29,8 @@ mod stop;
 mod stream;
 mod usage;
 
+pub(crate) use content::in_words;
+
 /// The wire.
 pub struct Converse;
 

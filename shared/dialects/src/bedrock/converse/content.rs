@@ -2,7 +2,7 @@
 
 use super::media::{AUDIO, DOCUMENT, IMAGE, VIDEO};
 use crate::{
-    json::{Kind, Node},
+    json::{Kind, Node, parse_answer},
     malformed::Malformed,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -91,6 +91,18 @@ fn other(kind: &str, node: &Node<'_>) -> Content {
 /// A value only Bedrock understands.
 pub fn opaque(kind: &str, node: &Node<'_>) -> Opaque {
     Opaque { dialect: Dialect::Bedrock, kind: kind.to_owned(), json: node.json() }
+}
+
+/// What a guarded text, or a tool's result in JSON, says in plain words: other dialects have no such blocks.
+pub fn in_words(opaque: &Opaque) -> Option<String> {
+    let json = opaque.json.as_str();
+    match (opaque.dialect, opaque.kind.as_str()) {
+        (Dialect::Bedrock, "json") => Some(json.to_owned()),
+        (Dialect::Bedrock, "guardContent") => {
+            parse_answer(json.as_bytes()).ok()?.get("text")?.str_of("text").map(str::to_owned)
+        }
+        _ => None,
+    }
 }
 
 fn document(node: &Node<'_>) -> Result<Content, Malformed> {

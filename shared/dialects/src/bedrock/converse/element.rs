@@ -60,6 +60,7 @@ impl Elements {
             Content::Audio { source } => self.medium(&AUDIO, source, |_| {})?,
             Content::Video { source } => self.medium(&VIDEO, source, |_| {})?,
             Content::Reasoning { text, signature } => reasoning(text, signature.as_ref()),
+            Content::RedactedReasoning { data } if data.made_by == Dialect::OpenAi => return Ok(None),
             Content::RedactedReasoning { data } => redacted(data),
             Content::ToolCall(call) => self.tool_call(call),
             Content::ToolResult(result) => self.tool_result(result)?,
@@ -191,13 +192,13 @@ fn redacted(data: &Signature) -> String {
 }
 
 /// A tool's input as an object: what the model wrote where it is one, nothing where it is nothing, and wrapped where
-/// it is no JSON at all.
+/// it is anything else.
 pub fn input(arguments: &str) -> String {
     match parse_answer(arguments.as_bytes()) {
         Ok(node) if node.is_null() => "{}".to_owned(),
-        Ok(node) => node.raw.to_owned(),
+        Ok(node) if node.is_object() => node.raw.to_owned(),
         Err(_) if arguments.trim().is_empty() => "{}".to_owned(),
-        Err(_) => write::object(|o| {
+        _ => write::object(|o| {
             o.string("_raw", arguments);
         }),
     }
@@ -209,9 +210,13 @@ mod tests {
 
     #[test]
     fn arguments_that_are_no_json_are_carried_all_the_same() {
-        for (arguments, json) in
-            [(r#"{"a": 1.50}"#, r#"{"a": 1.50}"#), ("", "{}"), ("null", "{}"), (r#"{"a":"#, r#"{"_raw":"{\"a\":"}"#)]
-        {
+        for (arguments, json) in [
+            (r#"{"a": 1.50}"#, r#"{"a": 1.50}"#),
+            ("", "{}"),
+            ("null", "{}"),
+            ("[1]", r#"{"_raw":"[1]"}"#),
+            (r#"{"a":"#, r#"{"_raw":"{\"a\":"}"#),
+        ] {
             assert_eq!(input(arguments), json);
         }
     }

@@ -83,7 +83,7 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
                 o.string("role", "assistant");
             });
         });
-        o.string("stopReason", choice.map_or("end_turn", |choice| stop::word(&choice.finish)));
+        o.string("stopReason", choice.map_or("end_turn", |choice| stop::word(&choice.finish, refused(choice))));
         o.object("usage", |o| usage::write(&used.known(), o));
         if let Some(tier) = response.service_tier.as_deref().and_then(tier) {
             o.object("serviceTier", |o| {
@@ -92,6 +92,10 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
         }
         extra(response, choice, o);
     })
+}
+
+fn refused(choice: &Choice) -> bool {
+    choice.content.iter().any(|block| matches!(block.content, Content::Refusal { .. }))
 }
 
 /// The blocks that Converse has a form for.

@@ -21,9 +21,10 @@ pub fn read(word: &str) -> FinishReason {
     known.map_or_else(|| FinishReason::Other(word.to_owned()), |(_, reason)| reason.clone())
 }
 
-/// The word for it.
-pub fn word(reason: &FinishReason) -> &str {
+/// The word for it; `refused` says that the answer holds a refusal, which other dialects tell apart from the end.
+pub fn word(reason: &FinishReason, refused: bool) -> &str {
     match reason {
+        FinishReason::Stop if refused => "content_filtered",
         FinishReason::Refusal => "content_filtered",
         FinishReason::Pause => "end_turn",
         FinishReason::Other(word) => word,
@@ -38,9 +39,10 @@ mod tests {
     #[test]
     fn every_word_keeps_its_meaning() {
         for (theirs, ours) in REASONS {
-            assert_eq!(read(word(&read(theirs))), ours, "{theirs}");
+            assert_eq!(read(word(&read(theirs), false)), ours, "{theirs}");
         }
-        assert_eq!(word(&read("of_tomorrow")), "of_tomorrow");
-        assert_eq!(word(&FinishReason::Refusal), "content_filtered");
+        assert_eq!(word(&read("of_tomorrow"), false), "of_tomorrow");
+        assert_eq!(word(&FinishReason::Refusal, false), "content_filtered");
+        assert_eq!(word(&FinishReason::Stop, true), "content_filtered");
     }
 }

@@ -7,9 +7,12 @@ use super::{
     },
     source,
 };
-use crate::json::{
-    parse_answer,
-    write::{self, Array, Object},
+use crate::{
+    bedrock::converse::in_words,
+    json::{
+        parse_answer,
+        write::{self, Array, Object},
+    },
 };
 use domain::{
     Dialect,
@@ -39,7 +42,10 @@ pub fn asked(block: &Block, room: &Room, array: &mut Array<'_>) {
         Content::ToolResult(result) => tool_result(result, mark, room, array),
         Content::Reasoning { text, signature: Some(signature) } => thinking(text, &signature.value, array),
         Content::RedactedReasoning { data } => redacted(data, array),
-        Content::Other(opaque) => array.json(&opaque.json),
+        Content::Other(opaque) => match in_words(opaque) {
+            Some(text) => text_block(&text, &[], mark, room, array),
+            None => array.json(&opaque.json),
+        },
         Content::Reasoning { .. } | Content::Audio { .. } | Content::Video { .. } => {}
     }
 }
@@ -69,13 +75,13 @@ pub fn is_claudes(signature: &Signature) -> bool {
     matches!(signature.made_by, Dialect::Anthropic | Dialect::Bedrock)
 }
 
-/// Argument text as the object the wire wants: as written if it is one, `{}` if empty, and whole inside `_raw` if it is
+/// Argument text as the object the wire wants: as written if it is one, `{}` if empty or null, and whole inside `_raw` if it is
 /// anything else, such as a call that was cut short.
 pub fn input(arguments: &str) -> String {
     let text = arguments.trim();
     match parse_answer(text.as_bytes()) {
         Ok(node) if node.is_object() => text.to_owned(),
-        _ if text.is_empty() => "{}".to_owned(),
+        _ if text.is_empty() || text == "null" => "{}".to_owned(),
         _ => write::object(|o| {
             o.string("_raw", arguments);
         }),
@@ -150,7 +156,11 @@ pub fn fate(content: &Content) -> Fate {
         Content::Reasoning { signature: Some(signature), .. } if is_claudes(signature) => Fate::Carried,
         Content::RedactedReasoning { data } if is_claudes(data) => Fate::Carried,
         Content::Reasoning { .. } | Content::RedactedReasoning { .. } => Fate::Dropped,
-        Content::Other(opaque) if opaque.dialect != Dialect::Anthropic => Fate::Dropped,
+        Content::Other(opaque) if opaque.dialect != Dialect::Anthropic => match in_words(opaque) {
+            Some(text) if text.trim().is_empty() => Fate::Blank,
+            Some(_) => Fate::Carried,
+            None => Fate::Dropped,
+        },
         _ => Fate::Carried,
     }
 }

@@ -89,7 +89,8 @@ fn rooms(talk: &Conversation<'_>, tools: &Tools<'_>, target: &Target<'_>) -> Roo
 fn marks(block: &Block) -> usize {
     let inner = match &block.content {
         Content::ToolResult(result) => result.content.iter().map(marks).sum(),
-        Content::Reasoning { .. } | Content::RedactedReasoning { .. } | Content::Other(_) => return 0,
+        Content::Reasoning { .. } | Content::RedactedReasoning { .. } => return 0,
+        Content::Other(opaque) if opaque.dialect == Dialect::Anthropic => return 0,
         _ => 0,
     };
     inner + usize::from(block.cache.is_some())

@@ -2,7 +2,7 @@
 //! after their calls, one result for each call, no text without a letter.
 
 use super::super::block::{Fate, fate, supported};
-use crate::codec::Target;
+use crate::{bedrock::converse::in_words, codec::Target};
 use domain::{
     Error,
     chat::{Block, Content, Message, Request, Role},
@@ -96,6 +96,10 @@ pub fn arrange<'r>(
             return Err(Error::invalid(path, "nothing of this message can be sent to this model's provider"));
         }
         if message.role == Role::System && (!in_place || conversation.turns.is_empty()) {
+            if !conversation.turns.is_empty() && !blocks.is_empty() {
+                // Its place is what is lost.
+                dropped.push(format!("{path}.role"));
+            }
             conversation.lift(blocks, &path, dropped);
         } else {
             conversation.append(
@@ -151,6 +155,7 @@ impl<'r> Conversation<'r> {
         for (at, block) in blocks {
             match block.content {
                 Content::Text { .. } => self.system.push(block),
+                Content::Other(ref opaque) if in_words(opaque).is_some() => self.system.push(block),
                 _ => dropped.push(format!("{path}.content.{at}")),
             }
         }

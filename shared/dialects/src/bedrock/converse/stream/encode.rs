@@ -26,6 +26,8 @@ pub struct Encoder {
     next: u64,
     open: Vec<Block>,
     finish: FinishReason,
+    /// Something of the answer was a refusal.
+    refused: bool,
     stop_sequence: Option<String>,
     usage: UsageSoFar,
 }
@@ -48,6 +50,7 @@ impl Encoder {
             next: 0,
             open: Vec::new(),
             finish: FinishReason::Stop,
+            refused: false,
             stop_sequence: None,
             usage: UsageSoFar::default(),
         }
@@ -84,7 +87,7 @@ impl codec::Encoder for Encoder {
                     o.string("stop_sequence", stop);
                 });
             }
-            o.string("stopReason", stop::word(&self.finish));
+            o.string("stopReason", stop::word(&self.finish, self.refused));
         });
         event(out, "metadata", |o| {
             o.object("metrics", |o| {
@@ -120,9 +123,11 @@ impl Encoder {
 
     fn open_block(&mut self, ours: u32, block: &Open, out: &mut Vec<u8>) {
         self.start(out);
+        self.refused |= *block == Open::Refusal;
         let bare_call = matches!(block, Open::ToolCall { .. });
         match block {
             Open::Other(opaque) if opaque.dialect != Dialect::Bedrock => return,
+            Open::RedactedReasoning { data } if data.made_by == Dialect::OpenAi => return,
             _ => self.open.push(Block { ours, theirs: None, bare_call }),
         }
         match block {

@@ -9,6 +9,7 @@ use super::{
     host, name_once, role_name,
 };
 use crate::{
+    bedrock::converse::in_words,
     codec::Target,
     json::{
         parse_answer,
@@ -127,7 +128,9 @@ impl<'t> Messages<'t> {
         {
             return Ok(None);
         }
-        if let Some(text) = bedrock_text(&block.content) {
+        if let Content::Other(opaque) = &block.content
+            && let Some(text) = in_words(opaque)
+        {
             return Ok(Some(Part::text(&text)));
         }
         if let Content::Document { context, citations, .. } = &block.content
@@ -263,19 +266,6 @@ fn at_block(path: &str, at: usize) -> String {
 
 fn is_media(content: &Content) -> bool {
     matches!(content, Content::Image { .. } | Content::Document { .. } | Content::Audio { .. } | Content::Video { .. })
-}
-
-/// Bedrock's JSON results and guarded texts are texts here.
-fn bedrock_text(content: &Content) -> Option<String> {
-    let Content::Other(opaque) = content else { return None };
-    let json = opaque.json.as_str();
-    match (opaque.dialect, opaque.kind.as_str()) {
-        (Dialect::Bedrock, "json") => Some(json.to_owned()),
-        (Dialect::Bedrock, "guardContent") => {
-            parse_answer(json.as_bytes()).ok()?.get("text")?.str_of("text").map(str::to_owned)
-        }
-        _ => None,
-    }
 }
 
 fn id_of(call: &Opaque) -> Option<String> {

@@ -1,0 +1,56 @@
+//! Whole answers.
+
+use super::{
+    ends, pairs, reader,
+    recordings::recordings,
+    said::{Answer, Said},
+};
+use dialects::{codec, codec::Reply, json::parse_answer};
+use domain::Wire;
+
+pub const REPLY: Reply<'static> = Reply { call_id: "1", model: "m", created: 1, stream_usage: true, latency_ms: 0 };
+
+/// What a caller of `to` must be told of what `from` said.
+pub fn expected(from: Wire, to: Wire, mut said: Answer) -> Answer {
+    if to != Wire::OpenAiChat {
+        said.choices.truncate(1);
+    }
+    if to == Wire::BedrockConverse {
+        // It has no field for them.
+        said.usage.reasoning = 0;
+    }
+    let told = |said: &Said| Said { end: ends::expected(from, to, said), ..said.clone() };
+    said.choices = said.choices.iter().map(told).collect();
+    said
+}
+
+/// Only OpenAI tells a refusal from other words.
+pub fn same(mut told: Answer, mut expected: Answer, what: &str) {
+    for said in told.choices.iter_mut().chain(&mut expected.choices) {
+        said.refused = false;
+    }
+    assert_eq!(told, expected, "{what}");
+}
+
+#[test]
+fn answers_tell_every_caller_the_same() {
+    let mut total = 0;
+    for (from, to) in pairs() {
+        let mut ran = 0;
+        for recording in recordings(from) {
+            let Some(body) = recording.answer() else { continue };
+            let what = format!("{from} to {to}: {}", recording.file);
+            let text = body.to_string();
+            let answer = codec(from).decode_response(&parse_answer(text.as_bytes()).unwrap());
+            let answer = answer.unwrap_or_else(|problem| panic!("{what}: {problem:?}"));
+            let written = serde_json::from_str(&codec(to).encode_response(&answer, &REPLY)).expect(&what);
+            let told = (reader(to).answer)(&written);
+            same(told, expected(from, to, (reader(from).answer)(body)), &what);
+            ran += 1;
+        }
+        println!("{from} to {to}: {ran} answers");
+        assert!(ran >= 100, "{from} to {to}: {ran} answers only");
+        total += ran;
+    }
+    println!("{total} answers");
+}

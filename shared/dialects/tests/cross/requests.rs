@@ -1,0 +1,164 @@
+//! Requests.
+
+use super::{
+    pairs, reader,
+    recordings::{Recording, recordings},
+    said::{Asked, Call},
+};
+use dialects::{
+    codec,
+    codec::{Abilities, Envelope, JSON_OUTPUT_TOOL, Target},
+    json::parse,
+};
+use domain::{Wire, chat::Request};
+use serde_json::json;
+
+/// Where the path names the model.
+const ENVELOPE: Envelope<'static> = Envelope { model: Some("m"), stream: None };
+/// Words of the gateway's own, where the provider wants some or the dialect has no other way.
+const OURS: [&str; 12] = [
+    "(what this tool returned follows in the next user message)",
+    "Answer with one JSON object",
+    "Continue.",
+    "Error",
+    "Give the final answer by calling the tool",
+    "Give your final answer by calling the tool",
+    "No result",
+    "Returned by tool call ",
+    "The document is attached.",
+    "The following file",
+    "The tool gave no result",
+    "What follows",
+];
+
+/// The models of a provider that differ in what they take.
+fn models(wire: Wire) -> &'static [&'static str] {
+    match wire {
+        Wire::AnthropicMessages => &["claude-haiku-4-5", "claude-opus-4-8"],
+        Wire::BedrockConverse => &[
+            "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "us.amazon.nova-2-lite-v1:0",
+            "meta.llama3-70b-instruct-v1:0",
+        ],
+        Wire::OpenAiChat => &["gpt-4.1", "o4-mini", "anthropic/claude-sonnet-4.5", "mistral-large-latest"],
+    }
+}
+
+fn abilities() -> [Abilities; 2] {
+    let all = Abilities { adaptive_thinking: true, ..Abilities::default() };
+    let few = Abilities {
+        prompt_caching: false,
+        response_schema: false,
+        one_of_temperature_and_top_p: true,
+        ..Abilities::default()
+    };
+    [all, few]
+}
+
+/// A recorded request as our wire understands it; `None` for those the provider refused as well.
+fn decoded(recording: &Recording, what: &str) -> Option<Request> {
+    let text = recording.request()?.to_string();
+    let request = parse(text.as_bytes()).and_then(|body| codec(recording.wire).decode_request(&body, &ENVELOPE));
+    match request {
+        Ok(request) => Some(request),
+        Err(problem) => {
+            let broken = recording.status() >= 400 || problem.message.contains("duplicate");
+            assert!(broken, "{what}: {problem:?}");
+            None
+        }
+    }
+}
+
+#[test]
+fn requests_ask_every_provider_the_same() {
+    let mut total = 0;
+    for (from, to) in pairs() {
+        let (mut ran, mut written, mut refused) = (0, 0, 0);
+        for recording in recordings(from) {
+            let what = format!("{from} to {to}: {}", recording.file);
+            let Some(request) = decoded(recording, &what) else { continue };
+            let asked = (reader(from).request)(recording.request().unwrap());
+            let targets = models(to).iter().flat_map(|model| abilities().map(|abilities| (*model, abilities)));
+            for (model, abilities) in targets {
+                let target = Target { model, abilities, default_output_cap: 4096, ..Target::default() };
+                let what = format!("{what} ({model})");
+                match codec(to).encode_request(&request, &target) {
+                    Ok(encoded) => {
+                        let body = serde_json::from_str(&encoded.body).expect(&what);
+                        (reader(to).obeys)(&body, &what);
+                        compare(&(reader(to).request)(&body), &asked, to, &what);
+                        written += 1;
+                    }
+                    Err(error) => {
+                        assert_eq!(error.status(), 400, "{what}: {error}");
+                        let many = error.param.as_deref() == Some("n");
+                        assert!(asked.media > 0 || many, "{what}: {error}");
+                        refused += 1;
+                    }
+                }
+            }
+            ran += 1;
+        }
+        println!("{from} to {to}: {ran} requests, {written} times written, {refused} times refused");
+        assert!(ran >= 130 && refused * 5 < written, "{from} to {to}: {ran} requests, {written} and {refused}");
+        total += ran;
+    }
+    println!("{total} requests");
+}
+
+fn compare(told: &Asked, asked: &Asked, to: Wire, what: &str) {
+    for (told_texts, texts) in
+        [(&told.system, &asked.system), (&told.user, &asked.user), (&told.assistant, &asked.assistant)]
+    {
+        same_texts(told_texts, texts, &asked.papers, what);
+    }
+    let everything: String = told.user.iter().chain(&told.papers).chain(&told.system).cloned().collect();
+    let results: String = told.calls.iter().filter_map(|call| call.result.clone()).flatten().collect();
+    for paper in &asked.papers {
+        assert!(everything.contains(paper.trim()) || results.contains(paper.trim()), "{what}: a paper is lost");
+    }
+    assert_eq!(told.media, asked.media, "{what}: images and other media");
+    same_tools(told, asked, to, what);
+    assert_eq!(told.calls.len(), asked.calls.len(), "{what}: calls");
+    told.calls.iter().zip(&asked.calls).for_each(|(told, asked)| same_call(told, asked, what));
+}
+
+/// What was said is said again in its order; all else are words of ours, or papers.
+fn same_texts(told: &[String], asked: &[String], papers: &[String], what: &str) {
+    let mut wanted = asked.iter().peekable();
+    for text in told {
+        if wanted.next_if(|wanted| *wanted == text).is_some() {
+            continue;
+        }
+        let ours = OURS.iter().any(|word| text.starts_with(word));
+        let paper = papers.iter().any(|paper| text.contains(paper.trim()));
+        assert!(ours || paper, "{what}: {text:?} was never said; {:?} was", wanted.peek());
+    }
+    assert_eq!(wanted.peek(), None, "{what}: not said, of {told:?}");
+}
+
+fn same_tools(told: &Asked, asked: &Asked, to: Wire, what: &str) {
+    let mut tools = told.tools.clone();
+    tools.retain(|(name, _)| name != JSON_OUTPUT_TOOL);
+    if asked.tools.is_empty() {
+        // Tools that the history calls must be defined.
+        let remembered = |name: &String| asked.calls.iter().any(|call| call.name == *name);
+        let nothing = json!({"type": "object", "properties": {}});
+        assert!(tools.iter().all(|(name, schema)| remembered(name) && *schema == nothing), "{what}: {tools:?}");
+    } else if !(asked.no_tools && to == Wire::BedrockConverse && tools.is_empty()) {
+        assert_eq!(tools, asked.tools, "{what}: tools");
+    }
+}
+
+fn same_call(told: &Call, asked: &Call, what: &str) {
+    assert_eq!((&told.name, &told.arguments), (&asked.name, &asked.arguments), "{what}");
+    let (Some(result), Some(wanted)) = (&told.result, &asked.result) else {
+        assert!(asked.result.is_none(), "{what}: the result of {} is lost", asked.name);
+        return;
+    };
+    let joined = result.join("\n");
+    for text in wanted {
+        assert!(joined.contains(text.trim_start_matches("Error: ")), "{what}: {text:?} is lost of {joined:?}");
+    }
+    assert!(!asked.is_error || told.is_error, "{what}: a failure of {} is a success", asked.name);
+}

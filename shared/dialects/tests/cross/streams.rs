@@ -1,0 +1,63 @@
+//! Streams.
+
+use super::{
+    answers::{REPLY, expected, same},
+    pairs, reader,
+    recordings::recordings,
+    said::Answer,
+};
+use dialects::{codec, framing::Frame};
+use domain::{Wire, event::Event};
+
+/// What our wire makes of a stream: its events, and whether it took the stream for whole.
+fn decoded(wire: Wire, bytes: &[u8], what: &str) -> (Vec<Event>, bool) {
+    let (mut cutter, mut frames): (_, Vec<Frame>) = (codec(wire).framing().cutter(), Vec::new());
+    cutter.push(bytes, &mut frames).expect(what);
+    cutter.finish(&mut frames).expect(what);
+    let (mut decoder, mut events) = (codec(wire).decoder(), Vec::new());
+    frames.iter().for_each(|frame| decoder.push(frame, &mut events).expect(what));
+    let whole = decoder.finish(&mut events).is_ok();
+    (events, whole)
+}
+
+fn encoded(wire: Wire, events: &[Event]) -> Vec<u8> {
+    let (mut encoder, mut bytes) = (codec(wire).encoder(&REPLY), Vec::new());
+    events.iter().for_each(|event| encoder.push(event, &mut bytes));
+    if !events.iter().any(|event| matches!(event, Event::Error(_))) {
+        encoder.finish(&mut bytes);
+    }
+    bytes
+}
+
+#[test]
+fn s8_streams_tell_every_caller_the_same() {
+    let mut total = 0;
+    for (from, to) in pairs() {
+        let (mut ran, mut cut, mut failed) = (0, 0, 0);
+        for recording in recordings(from) {
+            let Some(bytes) = recording.stream() else { continue };
+            let what = format!("{from} to {to}: {}", recording.file);
+            let said: Answer = (reader(from).stream)(&bytes);
+            let (events, whole) = decoded(from, &bytes, &what);
+            let written = encoded(to, &events);
+            let told = (reader(to).stream)(&written);
+            if said.failed {
+                assert!(told.failed && !told.whole, "{what}: an error must stay one [S4]");
+                failed += 1;
+                continue;
+            }
+            assert_eq!(whole, said.whole, "{what}: [S3]");
+            if whole {
+                (reader(to).suits)(&written, &what);
+                same(told, expected(from, to, said), &what);
+                ran += 1;
+            } else {
+                cut += 1;
+            }
+        }
+        println!("{from} to {to}: {ran} streams, {failed} that failed, {cut} that were cut");
+        assert!(ran >= 25 && failed >= 1 && cut <= 4, "{from} to {to}: {ran}, {failed} failed, {cut} cut");
+        total += ran + failed;
+    }
+    println!("{total} streams");
+}
