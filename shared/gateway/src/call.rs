@@ -182,6 +182,8 @@ pub struct Relayed {
     pub charged: Usd,
     /// The reservation as it stands after top-ups, if there were any.
     pub topped_up: Option<Reservation>,
+    /// Milliseconds spent waiting for providers.
+    pub waited_ms: u64,
     pub outcome: Outcome,
 }
 
@@ -196,6 +198,7 @@ impl Relayed {
             upstream_request_id: None,
             charged: Usd::ZERO,
             topped_up: None,
+            waited_ms: 0,
             outcome: Outcome::Failed { error, charge: Charge::Ambiguous },
         }
     }

@@ -37,7 +37,10 @@ use routing::Names;
 use settlement::Settlement;
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use stores::{keys::Keys, ledger::Ledger};
 
@@ -104,9 +107,11 @@ impl Gateway {
             reservation: &admitted.reservation,
             key: &admitted.caller.key,
             canonical: OnceLock::new(),
+            waited: AtomicU64::new(0),
         };
         let relayed = AssertUnwindSafe(relay::relay(&relay)).catch_unwind().await;
-        relayed.unwrap_or_else(|_| Relayed::panicked())
+        let relayed = relayed.unwrap_or_else(|_| Relayed::panicked());
+        Relayed { waited_ms: relay.waited.load(Ordering::Relaxed), ..relayed }
     }
 
     /// Whole answers and failures are settled here, streams in their tail [L1].

@@ -30,6 +30,7 @@ pub struct Facts {
     attempts: u32,
     dropped: Vec<String>,
     upstream_request_id: Option<HeaderValue>,
+    waited_ms: u64,
     worst_case: Usd,
     remaining: Option<Usd>,
     worst: Usd,
@@ -42,6 +43,7 @@ impl Facts {
             attempts: relayed.attempts,
             dropped: relayed.dropped.clone(),
             upstream_request_id: relayed.upstream_request_id.clone(),
+            waited_ms: relayed.waited_ms,
             worst_case: admitted.plan.worst_case,
             remaining: admitted.reservation.remaining,
             worst: admitted.reservation.worst_case,
@@ -84,10 +86,10 @@ impl Facts {
         }
         headers.push((HeaderName::from_static("x-portunus-attempts"), HeaderValue::from(self.attempts)));
         headers.push((HeaderName::from_static("x-portunus-cache"), HeaderValue::from_static("off")));
-        headers.push((
-            HeaderName::from_static("x-portunus-latency-ms"),
-            HeaderValue::from(elapsed_ms(about.received.instant)),
-        ));
+        let latency = elapsed_ms(about.received.instant);
+        headers.push((HeaderName::from_static("x-portunus-latency-ms"), HeaderValue::from(latency)));
+        let overhead = latency.saturating_sub(self.waited_ms);
+        headers.push((HeaderName::from_static("x-portunus-overhead-ms"), HeaderValue::from(overhead)));
         if !self.dropped.is_empty() {
             push(&mut headers, "x-portunus-dropped", &self.dropped.join(", "));
         }

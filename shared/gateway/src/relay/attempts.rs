@@ -21,7 +21,10 @@ use domain::{Error, Kind, Operation, Origin, Retry, Usd, Wire, call::Reservation
 use http::{HeaderMap, HeaderValue};
 use providers::{Answer, Attempt, Limits};
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 use stores::ledger::Ledger;
@@ -45,6 +48,8 @@ pub struct Relay<'a> {
     pub key: &'a VirtualKey,
     /// The canonical request, made when the first translation needs it.
     pub canonical: OnceLock<chat::Request>,
+    /// Milliseconds spent waiting for providers, over all attempts.
+    pub waited: AtomicU64,
 }
 
 /// An attempt that came to nothing.
@@ -77,6 +82,7 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
         upstream_request_id: None,
         charged: Usd::ZERO,
         topped_up: None,
+        waited_ms: 0,
         outcome: Outcome::Failed { error: crate::target::nothing_to_try(), charge: Charge::Nothing },
     };
     for (n, target) in (0..most).zip(targets.iter().cycle()) {
@@ -156,14 +162,28 @@ impl Relay<'_> {
         if self.config.strict_translation && !encoded.dropped.is_empty() {
             return Err(lossy(&encoded.dropped).into());
         }
-        let answer = self.send(target, wire, encoded.body.into()).await?;
+        let sent = Instant::now();
+        let answered = self.exchange(target, wire, encoded.body.into()).await;
+        self.waited.fetch_add(sent.elapsed().as_millis() as u64, Ordering::Relaxed);
+        let (outcome, upstream_request_id) = answered?;
+        Ok(Answered { outcome, dropped: encoded.dropped, upstream_request_id })
+    }
+
+    /// One request and what it brought: a whole answer, or a stream up to its first event.
+    async fn exchange(
+        &self,
+        target: &ResolvedTarget,
+        wire: Wire,
+        body: Bytes,
+    ) -> Result<(Outcome, Option<HeaderValue>), Failed> {
+        let answer = self.send(target, wire, body).await?;
         let upstream_request_id = request_id(&answer.headers);
         let outcome = match (answer.status, self.about.stream) {
             (200..300, true) => self.stream(wire, answer).await?,
             (200..300, false) => self.whole(wire, answer).await?,
             _ => return Err(self.refused(wire, answer).await),
         };
-        Ok(Answered { outcome, dropped: encoded.dropped, upstream_request_id })
+        Ok((outcome, upstream_request_id))
     }
 
     /// The request in the target's words: copied with edits if it speaks the caller's wire, else translated.
