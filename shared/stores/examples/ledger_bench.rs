@@ -49,10 +49,11 @@ async fn main() -> Result<(), Failure> {
 
 async fn embedded(title: &str, data_dir: Option<&Path>, names: &Names, load: &Load) -> Result<(), Failure> {
     let engine = Embedded::open(data_dir)?;
-    let table = Arc::new(engine.table(names).await?);
-    measure(title, table.clone(), names, load).await?;
     let one = Load { keys: 1, ..*load };
-    measure(&format!("{title}, one key"), table, names, &one).await?;
+    let (through_sdk, direct) = (Arc::new(engine.table(names).await?), Arc::new(engine.direct_table(names).await?));
+    measure(&format!("{title}, SDK"), through_sdk, names, load).await?;
+    measure(&format!("{title}, direct"), direct.clone(), names, load).await?;
+    measure(&format!("{title}, one key"), direct, names, &one).await?;
     engine.shutdown();
     Ok(())
 }

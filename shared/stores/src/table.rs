@@ -9,7 +9,7 @@ mod value;
 use async_trait::async_trait;
 use std::sync::Arc;
 
-pub use request::{Delete, Get, Key, Put, Query, Returns, Update, Write};
+pub use request::{Delete, Get, Key, Put, Query, Returns, Terms, Update, Write};
 pub(crate) use value::labels;
 pub use value::{Item, Value};
 
@@ -83,6 +83,17 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// Why a transaction did nothing. One that only met contention says so plainly; otherwise every reason is kept.
+    pub(crate) fn cancelled(reasons: Vec<Reason>) -> Self {
+        if reasons.iter().any(|reason| matches!(reason, Reason::ConditionFailed { .. } | Reason::Other(_))) {
+            TableError::TransactionCancelled { reasons }
+        } else if reasons.contains(&Reason::Throttled) {
+            TableError::Throttled
+        } else {
+            TableError::Conflict
+        }
+    }
+
     /// Did this certainly do nothing, for want of room rather than of right?
     pub fn is_contention(&self) -> bool {
         matches!(self, TableError::Throttled | TableError::Conflict)

@@ -169,17 +169,9 @@ impl Verdict for TransactWriteItemsError {
     }
 }
 
-/// A transaction that only met contention says so plainly; otherwise every reason is kept.
 fn cancellation(reasons: Option<Vec<CancellationReason>>) -> TableError {
-    let reasons: Result<Vec<Reason>, TableError> = reasons.unwrap_or_default().into_iter().map(reason).collect();
-    match reasons {
-        Err(error) => error,
-        Ok(reasons) if reasons.iter().any(|r| matches!(r, Reason::ConditionFailed { .. } | Reason::Other(_))) => {
-            TableError::TransactionCancelled { reasons }
-        }
-        Ok(reasons) if reasons.contains(&Reason::Throttled) => TableError::Throttled,
-        Ok(_) => TableError::Conflict,
-    }
+    let reasons = reasons.unwrap_or_default().into_iter().map(reason).collect::<Result<_, _>>();
+    reasons.map_or_else(|error| error, TableError::cancelled)
 }
 
 fn reason(reason: CancellationReason) -> Result<Reason, TableError> {

@@ -28,6 +28,8 @@ pub struct Store {
     pub table: Arc<dyn Table>,
     pub names: Names,
     pub clock: Arc<HandClock>,
+    /// How many calls of one instance it bears at once; an emulator drops connections beyond.
+    pub rush: usize,
     engine: Option<Embedded>,
     directory: Option<PathBuf>,
 }
@@ -58,13 +60,20 @@ pub fn directory() -> PathBuf {
 
 impl Store {
     fn of(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>, directory: Option<PathBuf>) -> Self {
-        Self { table, names, clock: Arc::new(HandClock::at(start())), engine, directory }
+        Self { table, names, clock: Arc::new(HandClock::at(start())), rush: 256, engine, directory }
     }
 
     pub async fn memory() -> Option<Self> {
         let names = Names::prefixed("test");
         let engine = Embedded::open(None).unwrap();
         let table = Arc::new(engine.table(&names).await.unwrap());
+        Some(Self::of(table, names, Some(engine), None))
+    }
+
+    pub async fn direct() -> Option<Self> {
+        let names = Names::prefixed("test");
+        let engine = Embedded::open(None).unwrap();
+        let table = Arc::new(engine.direct_table(&names).await.unwrap());
         Some(Self::of(table, names, Some(engine), None))
     }
 
@@ -99,7 +108,9 @@ impl Store {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let names = Names::prefixed(&format!("{prefix}n{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         create_tables(&client, &names, false).await.unwrap();
-        Some(Self::of(Arc::new(Retrying::new(DynamoTable(client))), names, None, None))
+        let mut store = Self::of(Arc::new(Retrying::patient(DynamoTable(client))), names, None, None);
+        store.rush = 24;
+        Some(store)
     }
 
     pub fn ledger(&self) -> Ledger {

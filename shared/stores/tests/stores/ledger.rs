@@ -102,9 +102,8 @@ async fn settle_all(ledger: &Ledger, held: &[Reservation], cost: &str) {
 
 async fn m2_strict_holds_exactly_what_the_budget_bears(store: &Store) {
     let key = key("strict", Some("1"));
-    let held = rush(store, &key, "0.10", 0, 10, 256).await;
-    assert_eq!(held.len(), 10);
-    assert_eq!(spend(store, &key).await, Spend { settled: Usd::ZERO, reserved: usd("1") });
+    let held = rush(store, &key, "0.10", 0, 10, store.rush).await;
+    assert_eq!((held.len(), spend(store, &key).await.reserved), (10, usd("1")));
     let ledger = store.ledger();
     settle_all(&ledger, &held, "0.01").await;
     let mut calls = held.len();
@@ -122,8 +121,8 @@ async fn m2_strict_holds_exactly_what_the_budget_bears(store: &Store) {
 
 async fn m2_last_one_is_over_by_at_most_one_call(store: &Store) {
     let key = last_one(key("last", Some("1")));
-    let held = rush(store, &key, "0.15", 0, 10, 256).await;
-    assert_eq!(held.len(), 7);
+    let held = rush(store, &key, "0.15", 0, 10, store.rush).await;
+    assert_eq!((held.len(), spend(store, &key).await.reserved), (7, usd("1.05")));
     settle_all(&store.ledger(), &held, "0.15").await;
     assert_eq!(spend(store, &key).await, Spend { settled: usd("1.05"), reserved: Usd::ZERO });
     assert!(rush(store, &key, "0.000001", 1, 1, 3).await.is_empty());
@@ -134,9 +133,8 @@ async fn m2_strict_with_a_first_loan_and_many_lanes(store: &Store) {
     key.lanes = 4;
     store.ledger().open_key(&key, store.now()).await.unwrap();
     store.ledger().open_key(&key, store.now()).await.unwrap();
-    let held = rush(store, &key, "0.10", 0, 10, 256).await;
-    assert_eq!(held.len(), 10);
-    assert_eq!(spend(store, &key).await.reserved, usd("1"));
+    let held = rush(store, &key, "0.10", 0, 10, store.rush).await;
+    assert_eq!((held.len(), spend(store, &key).await.reserved), (10, usd("1")));
 }
 
 async fn m5_settling_twice_charges_once(store: &Store) {

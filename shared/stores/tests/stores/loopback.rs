@@ -1,4 +1,4 @@
-//! The smallest HTTP client that reaches an emulator on this machine: one connection per request.
+//! The smallest HTTP client that reaches an emulator on this machine: one connection per request, a few at a time.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -14,10 +14,15 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::Semaphore,
 };
+
+/// Emulators refuse connections by the thousand.
+const CONNECTIONS: usize = 24;
 
 pub fn client(endpoint: &str) -> Client {
     let address = endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -26,14 +31,14 @@ pub fn client(endpoint: &str) -> Client {
         .region(Region::from_static("us-east-1"))
         .endpoint_url(endpoint)
         .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
-        .http_client(SharedHttpClient::new(Loopback(address)))
+        .http_client(SharedHttpClient::new(Loopback(address, Arc::new(Semaphore::new(CONNECTIONS)))))
         .retry_config(RetryConfig::disabled())
         .build();
     Client::from_conf(config)
 }
 
 #[derive(Clone, Debug)]
-struct Loopback(String);
+struct Loopback(String, Arc<Semaphore>);
 
 impl HttpClient for Loopback {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
@@ -43,8 +48,9 @@ impl HttpClient for Loopback {
 
 impl HttpConnector for Loopback {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let address = self.0.clone();
+        let (address, connections) = (self.0.clone(), Arc::clone(&self.1));
         HttpConnectorFuture::new(async move {
+            let _connection = connections.acquire().await.map_err(|error| ConnectorError::io(error.into()))?;
             exchange(&address, &request).await.map_err(|error| ConnectorError::io(error.into()))
         })
     }

