@@ -3,18 +3,22 @@
 //! Works from the same stream as the rollups. What a key has spent is read from the ledger, so a record that comes twice,
 //! late or out of order changes nothing; a claim in the store decides who tells, once.
 
-mod claims;
 mod thresholds;
 
 use crate::{
     notify::Notify,
     outbox::{Failures, Record},
 };
-use claims::{Claims, Outcome};
 use domain::{Clock, KeyId, Timestamp, Usd, key::VirtualKey};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
-use stores::{Names, Table, TableError, calls::CallItem, keys::Keys, ledger::Ledger};
+use stores::{
+    Names, Table, TableError,
+    alerts::{Claim, Claims, Outcome},
+    calls::CallItem,
+    keys::Keys,
+    ledger::Ledger,
+};
 use thresholds::Threshold;
 
 /// What a subscriber is told. Amounts are decimal dollars.
@@ -115,7 +119,7 @@ impl Alerts {
         settled: &Settled<'_>,
     ) -> Result<(), Undone> {
         let now = self.clock.now();
-        let claim = claims::Claim {
+        let claim = Claim {
             key: &key.id,
             window,
             threshold: threshold.id(),

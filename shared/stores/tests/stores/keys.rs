@@ -12,7 +12,7 @@ use domain::{
 };
 use std::sync::Arc;
 use stores::{
-    alerts::Alerts,
+    alerts::{Claim, Claims, Outcome},
     keys::{KeyError, Keys, Peppers},
     settings::{ConfigError, Settings},
 };
@@ -233,14 +233,24 @@ async fn a_local_secret_is_made_once(store: &Store) {
 }
 
 async fn m17_a_threshold_is_claimed_once(store: &Store) {
-    let alerts = Alerts::new(store.table.clone(), store.names.clone());
+    let claims = Claims::new(store.table.clone(), &store.names);
     let mut running = tokio::task::JoinSet::new();
-    for _ in 0..20 {
-        let alerts = alerts.clone();
-        running.spawn(async move { alerts.claim("key#a", "2026-11", usd("8"), start()).await.unwrap() });
+    for by in 0..20 {
+        let claims = claims.clone();
+        running
+            .spawn(async move { claims.claim(&claim("2026-11", "80", &format!("call_{by}")), start()).await.unwrap() });
     }
-    assert_eq!(running.join_all().await.into_iter().filter(|ours| *ours).count(), 1);
-    assert!(alerts.claim("key#a", "2026-11", usd("9"), start()).await.unwrap());
-    assert!(alerts.claim("key#a", "2026-12", usd("8"), start()).await.unwrap());
-    assert!(!alerts.claim("key#a", "2026-12", usd("8"), start()).await.unwrap());
+    assert_eq!(running.join_all().await.into_iter().filter(|taken| *taken == Outcome::Mine).count(), 1);
+    for (window, threshold) in [("2026-11", "100"), ("2026-12", "80")] {
+        let mine = claim(window, threshold, "call_x");
+        assert_eq!(claims.claim(&mine, start()).await.unwrap(), Outcome::Mine);
+        claims.done(&mine, start()).await.unwrap();
+        assert_eq!(claims.claim(&mine, start()).await.unwrap(), Outcome::Told);
+    }
+}
+
+/// A claim of one key.
+fn claim<'c>(window: &'c str, threshold: &str, by: &'c str) -> Claim<'c> {
+    static KEY: std::sync::LazyLock<domain::KeyId> = std::sync::LazyLock::new(|| "key_a".into());
+    Claim { key: &KEY, window, threshold: threshold.to_owned(), by, lasts: false }
 }
