@@ -260,7 +260,6 @@ fn other_dialects_own_blocks_are_named() {
     let mut request = asking(vec![says(Role::User, vec![Block::text("a"), Content::Other(own.clone()).into()])]);
     request.tools = vec![Tool { definition: ToolDefinition::Other(own), cache: None }];
     request.extensions.push(Dialect::OpenAi, "store", Json::verbatim("true"));
-    request.n = Some(2);
     request.sampling = Sampling {
         seed: number("1"),
         logit_bias: number(r#"{"1":2}"#),
@@ -270,7 +269,10 @@ fn other_dialects_own_blocks_are_named() {
         ..Sampling::default()
     };
     let (_, dropped) = sent(&request);
-    assert_eq!(dropped, ["store", "n", "messages.0.content.1", "tools.0", "seed", "presence_penalty", "logit_bias"]);
+    assert_eq!(dropped, ["store", "messages.0.content.1", "tools.0", "seed", "presence_penalty", "logit_bias"]);
+    request.n = Some(2);
+    let error = wire().encode_request(&request, &TARGET).unwrap_err();
+    assert_eq!((error.status(), error.param.as_deref()), (400, Some("n")));
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod answers;
 mod anthropic;
 mod bedrock;
 mod ends;
+mod losses;
+mod maximal;
 mod openai;
 mod recordings;
 mod requests;

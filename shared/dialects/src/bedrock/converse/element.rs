@@ -22,17 +22,19 @@ pub struct Elements {
     /// Whose request it is; `None` for an answer, where names and ids stay the caller's own.
     family: Option<Family>,
     documents: DocumentNames,
-    /// What of the written blocks could not be carried.
-    pub dropped: Vec<&'static str>,
+    /// The path of the block being written.
+    pub at: String,
+    /// What of the written blocks could not be carried, by path.
+    pub dropped: Vec<String>,
 }
 
 impl Elements {
     pub fn of_request(family: Family) -> Self {
-        Self { family: Some(family), documents: DocumentNames::default(), dropped: Vec::new() }
+        Self { family: Some(family), documents: DocumentNames::default(), at: String::new(), dropped: Vec::new() }
     }
 
     pub fn of_answer() -> Self {
-        Self { family: None, documents: DocumentNames::default(), dropped: Vec::new() }
+        Self { family: None, documents: DocumentNames::default(), at: String::new(), dropped: Vec::new() }
     }
 
     /// One block as an element; `None` for one that Bedrock has no form for.
@@ -42,7 +44,7 @@ impl Elements {
             Content::Refusal { text } => text_element(text),
             Content::Image { source, detail } => {
                 if detail.as_deref().is_some_and(|detail| detail != "auto") {
-                    self.drop("image_url.detail");
+                    self.drop("detail");
                 }
                 self.medium(&IMAGE, source, |_| {})?
             }
@@ -69,10 +71,8 @@ impl Elements {
         }))
     }
 
-    fn drop(&mut self, what: &'static str) {
-        if !self.dropped.contains(&what) {
-            self.dropped.push(what);
-        }
+    fn drop(&mut self, what: &str) {
+        self.dropped.push(format!("{}.{what}", self.at));
     }
 
     fn text(&mut self, text: &str, citations: &[Opaque]) -> String {
@@ -90,7 +90,8 @@ impl Elements {
     }
 
     fn medium(&self, medium: &Medium, source: &Source, more: impl FnOnce(&mut Object<'_>)) -> Result<String, Error> {
-        let written = medium.write(source, self.family.is_none_or(Family::takes_text_documents))?;
+        let written = medium.write(source, self.family.is_none_or(Family::takes_text_documents));
+        let written = written.map_err(|error| error.with_param(&self.at))?;
         Ok(within(medium.name, |o| {
             o.maybe_string("format", written.format);
             more(o);
@@ -116,7 +117,9 @@ impl Elements {
         if result.is_error && !status {
             parts.push(text_element("Error:"));
         }
-        for block in &result.content {
+        let result_at = self.at.clone();
+        for (at, block) in result.content.iter().enumerate() {
+            self.at = format!("{result_at}.content.{at}");
             parts.extend(self.result_part(block)?);
         }
         let id = self.call_id(&result.call_id);
@@ -150,7 +153,7 @@ impl Elements {
             Content::Image { .. } | Content::Document { .. } | Content::Video { .. } => self.write(&block.content),
             Content::Other(opaque) if opaque.dialect == Dialect::Bedrock => Ok(Some(other(opaque))),
             _ => {
-                self.drop("tool_result.content");
+                self.dropped.push(self.at.clone());
                 Ok(None)
             }
         }

@@ -149,6 +149,7 @@ fn write(block: &Block, host: Host) -> Result<String, &'static str> {
                 });
             }))
         }
+        Content::Video { .. } if host.openai => Err("this model takes no video; send frames of it as images"),
         Content::Video { source } => {
             let url = url_of(source).ok_or("this provider takes videos as base64 or by URL only")?;
             Ok(typed("video_url", mark, |o| {

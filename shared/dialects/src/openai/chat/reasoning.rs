@@ -2,7 +2,7 @@
 //! `reasoning`, `reasoning_details`, `thinking_blocks`. Written in answers: the text as `reasoning_content`, and blocks
 //! with their signatures as `thinking_blocks`, so that a client that sends its history back returns them whole.
 
-use super::parts::opaque;
+use super::parts::{Host, opaque};
 use crate::{
     json::{
         Kind, Node,
@@ -104,9 +104,10 @@ pub fn write_history(o: &mut Object<'_>, content: &[Block], claude: bool) {
     write_details(o, content, claude);
 }
 
-/// Whether a history leaves this thought out.
-pub fn is_lost(content: &Content, claude: bool) -> bool {
-    is_claudes(content) && !claude
+/// Whether a history leaves this thought out: OpenAI itself refuses the field of plain ones.
+pub fn is_lost(content: &Content, host: Host) -> bool {
+    let plain = matches!(content, Content::Reasoning { signature: None, .. });
+    (is_claudes(content) && !host.claude) || (plain && host.openai)
 }
 
 fn texts(content: &[Block], wanted: impl Fn(Option<&Signature>) -> bool) -> String {

@@ -21,8 +21,12 @@ use domain::{
     chat::{Block, Content, Request, Role},
 };
 
-/// The request in this wire's words. An error is about media that can be neither carried nor left out.
+/// The request in this wire's words. An error is about media, or several answers, that can be neither carried nor left
+/// out.
 pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
+    if request.n.is_some_and(|n| n > 1) {
+        return Err(Error::invalid("n", "this model's provider (Anthropic) gives one answer a call; leave `n` out"));
+    }
     let mut dropped: Vec<String> = foreign(request);
     let talk = arrange(request, target, &mut dropped)?;
     let plan = plan(request, target, &talk, &mut dropped);
@@ -55,14 +59,11 @@ pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> 
     Ok(Encoded { body, dropped })
 }
 
-/// Names of what other dialects alone understand, of what this one cannot put back, and of more answers than one.
+/// Names of what other dialects alone understand, and of what this one cannot put back.
 fn foreign(request: &Request) -> Vec<String> {
     let mut names: Vec<String> = request.extensions.foreign_to(Dialect::Anthropic).map(str::to_owned).collect();
     let own = request.extensions.of(Dialect::Anthropic).map(|(path, _)| path);
     names.extend(own.filter(|path| !extras::returns(path)).map(str::to_owned));
-    if request.n.is_some_and(|n| n > 1) {
-        names.push("n".to_owned());
-    }
     names
 }
 

@@ -21,7 +21,10 @@ pub fn written<'r>(pieces: &[Piece<'r>], elements: &mut Elements) -> Result<Vec<
     let mut texts = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let text = match piece.said {
-            Said::Content(content) => elements.write(content)?,
+            Said::Content(content) => {
+                elements.at = piece.path().unwrap_or_default();
+                elements.write(content)?
+            }
             Said::Ours(text) => Some(element::text_element(text)),
             Said::Prefill(text) => Some(element::text_element(text)),
             Said::Missing { call_id, text } => Some(elements.missing_result(call_id, text)),

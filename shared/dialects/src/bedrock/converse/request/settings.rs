@@ -44,10 +44,10 @@ impl Writer<'_> {
                 && !(abilities.one_of_temperature_and_top_p && kept_temperature.is_some())
                 && (!thinks || value(p).is_some_and(|p| p >= 0.95))
         });
-        if temperature.is_some() && kept_temperature.is_none() {
+        if sampling.temperature.as_ref().is_some_and(|t| kept_temperature.as_deref() != Some(t.as_str())) {
             self.drop("temperature");
         }
-        if top_p.is_some() && kept_top_p.is_none() {
+        if sampling.top_p.as_ref().is_some_and(|p| kept_top_p.as_deref() != Some(p.as_str())) {
             self.drop("top_p");
         }
         (kept_temperature, kept_top_p)

@@ -22,7 +22,16 @@ pub struct Turn<'r> {
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'r> {
     pub said: Said<'r>,
+    /// Which message, and which block of it; words of ours have none.
+    place: Option<(usize, usize)>,
     pub cache: Option<&'r CacheMark>,
+}
+
+impl Piece<'_> {
+    /// `messages.2.content.0`
+    pub fn path(&self) -> Option<String> {
+        self.place.map(|(message, block)| format!("messages.{message}.content.{block}"))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +90,11 @@ impl<'r> Arranged<'r> {
         let mut pieces: Vec<Piece<'r>> = Vec::with_capacity(message.content.len());
         for (block_at, block) in message.content.iter().enumerate() {
             match left_out(&block.content) {
-                None => pieces.push(Piece { said: Said::Content(&block.content), cache: mark_of(block) }),
+                None => pieces.push(Piece {
+                    said: Said::Content(&block.content),
+                    place: Some((at, block_at)),
+                    cache: mark_of(block),
+                }),
                 Some(why) => {
                     if why == Why::Foreign {
                         self.dropped.push(format!("messages.{at}.content.{block_at}"));
@@ -179,11 +192,11 @@ fn answer<'r>(calls: &[&'r str], turn: &mut Turn<'r>, dropped: &mut Vec<String>)
                 *used = true;
                 *result
             }
-            None => Piece { said: Said::Missing { call_id, text: NO_RESULT }, cache: None },
+            None => Piece { said: Said::Missing { call_id, text: NO_RESULT }, place: None, cache: None },
         });
     }
-    let orphans = results.iter().zip(&used).filter(|(_, used)| !**used).filter_map(|(result, _)| answered(result));
-    dropped.extend(orphans.map(|call_id| format!("tool result {}", call_id.chars().take(64).collect::<String>())));
+    let orphans = results.iter().zip(&used).filter(|(_, used)| !**used);
+    dropped.extend(orphans.filter_map(|(result, _)| result.path()));
     turn.pieces.extend(rest);
     if turn.pieces.is_empty() {
         turn.pieces.push(ours());
@@ -191,7 +204,7 @@ fn answer<'r>(calls: &[&'r str], turn: &mut Turn<'r>, dropped: &mut Vec<String>)
 }
 
 fn ours() -> Piece<'static> {
-    Piece { said: Said::Ours(STAND_IN), cache: None }
+    Piece { said: Said::Ours(STAND_IN), place: None, cache: None }
 }
 
 fn begin_with_a_user(turns: &mut Vec<Turn<'_>>) {
@@ -303,7 +316,7 @@ mod tests {
         ];
         let arranged = arrange(&messages);
         assert_eq!(shape(&arranged), "User[q] Assistant[call 1,call 2,call 3] User[result 1,missing 2,result 3,and]");
-        assert_eq!(arranged.dropped, ["tool result 9", "tool result 1"]);
+        assert_eq!(arranged.dropped, ["messages.3.content.0", "messages.3.content.2"]);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use domain::{
 };
 use messages::Messages;
 
+/// The most stop sequences OpenAI takes.
+const STOPS: usize = 4;
+
 pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
     let mut dropped = Vec::new();
     let messages = Messages::of(request, target, &mut dropped)?;
@@ -113,7 +116,12 @@ fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, 
             None => {}
         }
     }
-    o.maybe_strings("stop", &sampling.stop);
+    let most = if model::is_openais(target.model) { STOPS } else { usize::MAX };
+    let stop: Vec<String> = sampling.stop.iter().take(most).cloned().collect();
+    if stop.len() < sampling.stop.len() {
+        dropped.push("stop".to_owned());
+    }
+    o.maybe_strings("stop", &stop);
 }
 
 /// For a model that takes no schema: the schema as an instruction, beside `json_object`.

@@ -133,10 +133,10 @@ impl<'t> Messages<'t> {
         {
             return Ok(Some(Part::text(&text)));
         }
-        if let Content::Document { context, citations, .. } = &block.content
-            && (context.is_some() || *citations)
-        {
-            self.dropped.push(format!("{path}.{}", if *citations { "citations" } else { "context" }));
+        if let Content::Document { context, citations, .. } = &block.content {
+            let lost =
+                [("context", context.is_some()), ("citations", *citations)].into_iter().filter(|(_, asked)| *asked);
+            self.dropped.extend(lost.map(|(field, _)| format!("{path}.{field}")));
         }
         match Part::new(block, self.host) {
             Ok(part) => Ok(Some(part)),
@@ -218,7 +218,7 @@ impl<'t> Messages<'t> {
                 let id = self.id(&call.id);
                 turn.calls.push(tools::call(&id, call));
             }
-            content if reasoning::is_lost(content, self.host.claude) => self.dropped.push(format!("{path}.thinking")),
+            content if reasoning::is_lost(content, self.host) => self.dropped.push(format!("{path}.thinking")),
             Content::Reasoning { .. } | Content::RedactedReasoning { .. } => turn.thoughts = true,
             content if message::as_field(content).is_some() => turn.fields.extend(message::as_field(content)),
             Content::Other(opaque) if tools::is_call(opaque) => {

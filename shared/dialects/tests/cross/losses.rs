@@ -1,0 +1,112 @@
+//! What each pair of wires cannot carry: `tests/losses.toml` says it, and says neither too much nor too little.
+
+use super::{
+    maximal::{Feature, features, plain},
+    pairs,
+};
+use dialects::{
+    codec,
+    codec::{Abilities, Envelope, Target},
+    json::parse,
+};
+use domain::Wire;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What the file says of one feature: how it is lost, and under which name the caller is told.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Loss {
+    how: String,
+    /// Names in `dropped`, or the `param` of the refusal; places in lists are `*`.
+    named: Vec<String>,
+}
+
+/// From, to and feature.
+type Key = (String, String, String);
+
+/// The file's tables of strings and lists of strings, one key a line.
+fn told() -> BTreeMap<Key, Loss> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/losses.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut told = BTreeMap::new();
+    for table in text.split("[[loss]]").skip(1) {
+        let lines = table.lines().filter_map(|line| line.split_once(" = "));
+        let fields: BTreeMap<&str, Value> =
+            lines.map(|(key, value)| (key, serde_json::from_str(value).expect(value))).collect();
+        let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        let all = ["from", "to", "field", "how", "named", "why"];
+        assert!(fields.keys().all(|key| all.contains(key)) && !text("why").is_empty(), "{table}");
+        let named = fields.get("named").map(|named| serde_json::from_value(named.clone()).unwrap());
+        let approximated = text("how") == "approximated";
+        let named = named.unwrap_or_else(|| if approximated { Vec::new() } else { vec![text("field")] });
+        let twice = told.insert((text("from"), text("to"), text("field")), Loss { how: text("how"), named });
+        assert!(twice.is_none(), "twice: {table}");
+    }
+    told
+}
+
+/// A model of the provider that takes what its wire has.
+fn model(wire: Wire, feature: &str) -> &'static str {
+    match wire {
+        Wire::AnthropicMessages => "claude-sonnet-4-5",
+        Wire::BedrockConverse => "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        Wire::OpenAiChat if ["effort", "thinking"].iter().any(|word| feature.contains(word)) => "gpt-5",
+        Wire::OpenAiChat => "gpt-4.1",
+    }
+}
+
+/// What becomes of a feature; nothing if it is carried.
+fn lost(from: Wire, to: Wire, feature: &Feature) -> Option<Loss> {
+    let mut body = plain(from);
+    feature.fields.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
+    let text = body.to_string();
+    let what = format!("{from} to {to}: {}", feature.name);
+    let request = codec(from)
+        .decode_request(&parse(text.as_bytes()).unwrap(), &Envelope { model: Some("m"), stream: None })
+        .unwrap_or_else(|problem| panic!("{what}: {problem:?}"));
+    let abilities = Abilities { adaptive_thinking: feature.name.contains("effort"), ..Abilities::default() };
+    let target = Target { model: model(to, feature.name), abilities, default_output_cap: 9000, ..Target::default() };
+    match codec(to).encode_request(&request, &target) {
+        Ok(encoded) if encoded.dropped.is_empty() => None,
+        Ok(encoded) => {
+            Some(Loss { how: "dropped".into(), named: encoded.dropped.iter().map(|n| placeless(n)).collect() })
+        }
+        Err(error) => {
+            assert_eq!(error.status(), 400, "{what}: {error}");
+            Some(Loss { how: "refused".into(), named: error.param.iter().map(|n| placeless(n)).collect() })
+        }
+    }
+}
+
+/// A path with `*` for every place in a list.
+fn placeless(path: &str) -> String {
+    let place = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    path.split('.').map(|part| if place(part) { "*" } else { part }).collect::<Vec<_>>().join(".")
+}
+
+#[test]
+fn the_list_of_losses_is_complete_and_true() {
+    let mut told = told();
+    let mut wrong = Vec::new();
+    // Equal wires pass through.
+    for (from, to) in pairs().filter(|(from, to)| from != to) {
+        for feature in features(from) {
+            let key = (from.to_string(), to.to_string(), feature.name.to_owned());
+            let found = lost(from, to, &feature);
+            let fits = match (&told.remove(&key), &found) {
+                (None, None) => true,
+                // An approximation may still name what of it is lost.
+                (Some(said), found) if said.how == "approximated" => {
+                    let named = found.as_ref().map(|found| found.named.clone()).unwrap_or_default();
+                    named == said.named && found.as_ref().is_none_or(|found| found.how == "dropped")
+                }
+                (said, found) => said == found,
+            };
+            if !fits {
+                wrong.push(format!("{key:?}: {found:?}"));
+            }
+        }
+    }
+    wrong.extend(told.keys().map(|key| format!("{key:?}: nothing asks for this")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
