@@ -268,6 +268,11 @@ impl Abandon {
         self.told.notify_waiters();
     }
 
+    /// Whether the stream is given up by now.
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.at.get().is_some_and(|at| *at <= now)
+    }
+
     /// Waits until the stream is given up; for ever while somebody listens.
     pub async fn given_up(&self) {
         loop {

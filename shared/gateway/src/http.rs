@@ -66,10 +66,7 @@ impl Edge {
         match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => reply::error(dialect, &error, &id),
-            Err(_) => {
-                tracing::error!(call = %id, "a panic while answering");
-                reply::error(dialect, &Error::gateway(Kind::Internal, "an internal error stopped this request"), &id)
-            }
+            Err(_) => reply::error(dialect, &panicked(&id), &id),
         }
     }
 
@@ -113,10 +110,14 @@ impl Edge {
         let client_id = call.extras.client_request_id.clone();
         let (dialect, progress) = (route.wire.dialect(), call.progress.clone());
         let gateway = self.gateway.clone();
-        let work = async move { gateway.serve(call).await };
+        let call_id = id.clone();
+        // A panic after the answer was committed is an event in the stream [L7].
+        let work = AssertUnwindSafe(async move { gateway.serve(call).await })
+            .catch_unwind()
+            .map(move |served| served.unwrap_or_else(|_| Err(panicked(&call_id))));
         let commit_after = self.gateway.config.streams.commit_after;
         let kept = body::Kept::new(work.boxed(), self.pump.clone(), self.drain());
-        let answer: Answer = patient::answer(kept, progress, commit_after, id).await?;
+        let answer: Answer = patient::answer(kept, progress, commit_after, self.gateway.keep_alive).await?;
         Ok(reply::response(dialect, answer, id, client_id.as_deref(), self.pump.clone(), self.drain()))
     }
 
@@ -149,6 +150,11 @@ impl Edge {
         let shortest = [invocation, asked].into_iter().flatten().min();
         Ok(shortest.and_then(|left| received.instant.checked_add(left)))
     }
+}
+
+fn panicked(id: &CallId) -> Error {
+    tracing::error!(call = %id, "a panic while answering");
+    Error::gateway(Kind::Internal, "an internal error stopped this request")
 }
 
 /// The route of a request, and the model in its path.

@@ -41,6 +41,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use stores::{keys::Keys, ledger::Ledger};
 
@@ -51,7 +52,11 @@ pub struct Gateway {
     identity: Identity,
     ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
+    keep_alive: Duration,
 }
+
+/// How often an idle stream says that it is alive [L3].
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 impl Gateway {
     pub fn new(
@@ -67,7 +72,15 @@ impl Gateway {
             config,
             ledger,
             clock,
+            keep_alive: KEEP_ALIVE,
         }
+    }
+
+    /// Another interval between the keep-alives of idle streams, which is 15 seconds [L3].
+    #[must_use]
+    pub fn with_keep_alive(mut self, every: Duration) -> Self {
+        self.keep_alive = every;
+        self
     }
 
     pub fn config(&self) -> &Config {
@@ -133,7 +146,8 @@ impl Gateway {
                 let voice = codec(about.wire).encoder(&about.reply());
                 let total = about.received.instant.checked_add(timeout.total);
                 let deadline = [about.deadline, total].into_iter().flatten().min();
-                Ok(facts.stream(&about, tail::streamed(*live, settlement, voice, timeout.idle, deadline)))
+                let limits = tail::Limits { idle: timeout.idle, keep_alive: self.keep_alive, deadline };
+                Ok(facts.stream(&about, tail::streamed(*live, settlement, voice, limits)))
             }
             Outcome::Failed { error, charge } => {
                 let status = error.status();

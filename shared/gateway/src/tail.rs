@@ -15,9 +15,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often an idle stream says that it is alive [L3].
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
 /// A committed stream up to its last byte.
 pub struct Tail {
     live: Live,
@@ -26,11 +23,23 @@ pub struct Tail {
     /// Writes keep-alives and errors in the caller's dialect.
     voice: Box<dyn Encoder>,
     abandon: Arc<Abandon>,
-    /// Between bytes of the provider.
-    idle: Duration,
-    last_heard: Instant,
-    deadline: Option<Instant>,
+    limits: Limits,
+    /// Since when the provider is waited for; the time in which the caller takes nothing is not the provider's.
+    waiting_since: Option<Instant>,
+    /// When the caller was last sent anything.
+    said_at: Instant,
     state: State,
+}
+
+/// What a stream waits for, and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Between bytes of the provider.
+    pub idle: Duration,
+    /// Between keep-alives of an idle stream [L3].
+    pub keep_alive: Duration,
+    /// When it must be over.
+    pub deadline: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,22 +60,16 @@ enum Woke {
 }
 
 /// The stream for the caller.
-pub fn streamed(
-    live: Live,
-    settlement: Settlement,
-    voice: Box<dyn Encoder>,
-    idle: Duration,
-    deadline: Option<Instant>,
-) -> Streamed {
+pub fn streamed(live: Live, settlement: Settlement, voice: Box<dyn Encoder>, limits: Limits) -> Streamed {
     let abandon = Arc::new(Abandon::default());
     let tail = Tail {
         live,
         settlement: Some(settlement),
         voice,
         abandon: abandon.clone(),
-        idle,
-        last_heard: Instant::now(),
-        deadline,
+        limits,
+        waiting_since: None,
+        said_at: Instant::now(),
         state: State::Running,
     };
     let stream = futures::stream::unfold(tail, |mut tail| async move { tail.next().await.map(|bytes| (bytes, tail)) });
@@ -94,16 +97,20 @@ impl Tail {
                 if let Some(settlement) = &mut self.settlement {
                     settlement.first_byte();
                 }
+                self.waiting_since = None;
+                self.said_at = Instant::now();
                 return Some(out);
             }
             match self.wake().await {
-                Woke::Step(Step::Went) => self.last_heard = Instant::now(),
+                Woke::Step(Step::Went) => self.waiting_since = None,
                 Woke::Step(Step::Over) => self.state = State::Ending,
                 Woke::Step(Step::Failed(error)) => return self.fail(error).await,
-                Woke::KeepAlive => match self.voice.keep_alive() {
-                    Some(bytes) => return Some(Bytes::from_static(bytes)),
-                    None => continue,
-                },
+                Woke::KeepAlive => {
+                    self.said_at = Instant::now();
+                    if let Some(bytes) = self.voice.keep_alive() {
+                        return Some(Bytes::from_static(bytes));
+                    }
+                }
                 Woke::Idle => return self.fail(silent()).await,
                 Woke::Deadline => return self.fail(out_of_time()).await,
                 Woke::Abandoned => return self.give_up().await,
@@ -112,17 +119,25 @@ impl Tail {
         None
     }
 
-    /// Waits for whatever comes first.
+    /// Waits for whatever comes first. A provider that always has something ready does not outrun the deadline.
     async fn wake(&mut self) -> Woke {
-        let idle_at = self.last_heard + self.idle;
-        let alive_at = Instant::now() + KEEP_ALIVE;
-        let wake_at = [Some(idle_at), Some(alive_at), self.deadline].into_iter().flatten().min().unwrap_or(idle_at);
+        let now = Instant::now();
+        let deadline = self.limits.deadline;
+        if deadline.is_some_and(|at| at <= now) {
+            return Woke::Deadline;
+        }
+        if self.abandon.is_over(now) {
+            return Woke::Abandoned;
+        }
+        let idle_at = *self.waiting_since.get_or_insert(now) + self.limits.idle;
+        let alive_at = self.said_at + self.limits.keep_alive;
+        let wake_at = deadline.map_or(idle_at, |at| at.min(idle_at)).min(alive_at);
         tokio::select! {
             biased;
             step = self.live.step() => Woke::Step(step),
             () = self.abandon.given_up() => Woke::Abandoned,
             () = tokio::time::sleep_until(wake_at.into()) => match () {
-                () if self.deadline.is_some_and(|at| at <= wake_at) => Woke::Deadline,
+                () if deadline.is_some_and(|at| at <= wake_at) => Woke::Deadline,
                 () if idle_at <= wake_at => Woke::Idle,
                 () => Woke::KeepAlive,
             }

@@ -5,22 +5,19 @@ use super::{body::Kept, reply};
 use crate::call::{Abandon, About, Answer, AnswerBody, Streamed};
 use bytes::Bytes;
 use dialects::{codec, codec::Encoder};
-use domain::{CallId, Error};
-use futures::{StreamExt, stream::BoxStream};
+use domain::Error;
+use futures::StreamExt;
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-/// How often a stream whose provider is silent says that it is alive [L3].
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// The answer, or a stream that waits for it.
+/// The answer, or a stream that waits for it and says every `keep_alive` that it is alive [L3].
 pub async fn answer(
     mut work: Kept,
     progress: Arc<OnceLock<About>>,
     commit_after: Duration,
-    _id: &CallId,
+    keep_alive: Duration,
 ) -> Result<Answer, Error> {
     tokio::select! {
         biased;
@@ -28,55 +25,77 @@ pub async fn answer(
         () = tokio::time::sleep(commit_after) => {}
     }
     match progress.get().filter(|about| about.stream) {
-        Some(about) => Ok(reply::early(about, waiting(work, codec(about.wire).encoder(&about.reply())))),
+        Some(about) => Ok(reply::early(about, waiting(work, codec(about.wire).encoder(&about.reply()), keep_alive))),
         None => work.await,
     }
 }
 
-enum Waiting {
-    For(Kept, Box<dyn Encoder>),
-    Over(BoxStream<'static, Bytes>),
+/// A committed stream whose answer is still to come.
+struct Waiting {
+    part: Part,
+    /// Writes keep-alives and errors in the caller's dialect.
+    voice: Box<dyn Encoder>,
+    keep_alive: Duration,
+    abandon: Arc<Abandon>,
+}
+
+enum Part {
+    Answer(Kept),
+    Rest(Streamed),
+    Nothing,
 }
 
 /// Keep-alives until the answer is there, then the answer, or its error in the dialect's own form.
-fn waiting(work: Kept, voice: Box<dyn Encoder>) -> Streamed {
+fn waiting(work: Kept, voice: Box<dyn Encoder>, keep_alive: Duration) -> Streamed {
     let abandon = Arc::new(Abandon::default());
-    let stream = futures::stream::unfold(Waiting::For(work, voice), next);
+    let waiting = Waiting { part: Part::Answer(work), voice, keep_alive, abandon: abandon.clone() };
+    let stream = futures::stream::unfold(waiting, |mut waiting| async move { Some((waiting.next().await?, waiting)) });
     Streamed { stream: stream.boxed(), abandon }
 }
 
-async fn next(waiting: Waiting) -> Option<(Bytes, Waiting)> {
-    match waiting {
-        Waiting::For(mut work, mut voice) => loop {
-            tokio::select! {
-                biased;
-                answer = &mut work => return next_of(answer, voice).await,
-                () = tokio::time::sleep(KEEP_ALIVE) => {
-                    if let Some(bytes) = voice.keep_alive() {
-                        return Some((Bytes::from_static(bytes), Waiting::For(work, voice)));
+impl Waiting {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match &mut self.part {
+                Part::Answer(work) => tokio::select! {
+                    biased;
+                    answer = work => if let Some(bytes) = self.begin(answer) { return Some(bytes) },
+                    () = tokio::time::sleep(self.keep_alive) => {
+                        if let Some(bytes) = self.voice.keep_alive() {
+                            return Some(Bytes::from_static(bytes));
+                        }
                     }
-                    // A dialect without keep-alives waits in silence.
-                    let _ = &mut voice;
-                }
+                },
+                Part::Rest(streamed) => return rest(streamed, &self.abandon).await,
+                Part::Nothing => return None,
             }
-        },
-        Waiting::Over(mut stream) => stream.next().await.map(|bytes| (bytes, Waiting::Over(stream))),
+        }
+    }
+
+    /// The answer is there: what is said at once of it.
+    fn begin(&mut self, answer: Result<Answer, Error>) -> Option<Bytes> {
+        self.part = Part::Nothing;
+        match answer.map(|answer| answer.body) {
+            Ok(AnswerBody::Stream(streamed)) => {
+                self.part = Part::Rest(streamed);
+                None
+            }
+            Ok(AnswerBody::Whole(bytes)) => Some(bytes),
+            Err(error) => {
+                let mut out = Vec::new();
+                self.voice.fail(&error, &mut out);
+                Some(out.into())
+            }
+        }
     }
 }
 
-async fn next_of(answer: Result<Answer, Error>, mut voice: Box<dyn Encoder>) -> Option<(Bytes, Waiting)> {
-    match answer {
-        Ok(Answer { body: AnswerBody::Stream(mut streamed), .. }) => {
-            let bytes = streamed.stream.next().await?;
-            Some((bytes, Waiting::Over(streamed.stream)))
-        }
-        Ok(Answer { body: AnswerBody::Whole(bytes), .. }) => {
-            Some((bytes, Waiting::Over(futures::stream::empty().boxed())))
-        }
-        Err(error) => {
-            let mut out = Vec::new();
-            voice.fail(&error, &mut out);
-            Some((out.into(), Waiting::Over(futures::stream::empty().boxed())))
-        }
+/// The next bytes of the answer; it is given up when what stands in for it is [M11].
+async fn rest(streamed: &mut Streamed, abandon: &Abandon) -> Option<Bytes> {
+    tokio::select! {
+        biased;
+        bytes = streamed.stream.next() => return bytes,
+        () = abandon.given_up() => streamed.abandon.after(Duration::ZERO),
     }
+    streamed.stream.next().await
 }

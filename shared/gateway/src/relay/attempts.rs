@@ -176,7 +176,7 @@ impl Relay<'_> {
         wire: Wire,
         body: Bytes,
     ) -> Result<(Outcome, Option<HeaderValue>), Failed> {
-        let answer = self.send(target, wire, body).await?;
+        let answer = self.send_renewed(target, wire, body).await?;
         let upstream_request_id = request_id(&answer.headers);
         let outcome = match (answer.status, self.about.stream) {
             (200..300, true) => self.stream(wire, answer).await?,
@@ -224,6 +224,15 @@ impl Relay<'_> {
         Ok(self.canonical.get_or_init(|| made))
     }
 
+    /// Sends it, and once more if the provider refused a credential for which there is a newer one [X6].
+    async fn send_renewed(&self, target: &ResolvedTarget, wire: Wire, body: Bytes) -> Result<Answer, Failed> {
+        let answer = self.send(target, wire, body.clone()).await?;
+        if answer.status != 401 || !target.upstream.renew().await {
+            return Ok(answer);
+        }
+        self.send(target, wire, body).await
+    }
+
     async fn send(&self, target: &ResolvedTarget, wire: Wire, body: Bytes) -> Result<Answer, Failed> {
         let timeout = self.plan.timeout;
         let first_byte = if self.about.stream { timeout.first_byte } else { timeout.json_first_byte };
@@ -246,10 +255,17 @@ impl Relay<'_> {
     }
 
     async fn refused(&self, wire: Wire, mut answer: Answer) -> Failed {
-        let body = whole::read(&mut answer.body, MAX_REFUSAL, self.plan.timeout.idle).await.unwrap_or_default();
+        let body = self.refusal_body(&mut answer).await;
         let error_type = answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
         let retry_after_ms = retry_after(&answer.headers);
         read_refusal(wire.dialect(), &Refusal { status: answer.status, error_type, retry_after_ms, body: &body }).into()
+    }
+
+    /// What a refusal says, as far as it came in time.
+    async fn refusal_body(&self, answer: &mut Answer) -> Bytes {
+        let read = whole::read(&mut answer.body, MAX_REFUSAL, self.plan.timeout.idle);
+        let by = self.deadline().unwrap_or_else(|| Instant::now() + self.plan.timeout.idle);
+        tokio::time::timeout_at(by.into(), read).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     async fn whole(&self, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
@@ -304,7 +320,7 @@ impl Relay<'_> {
         if !is_json(&answer.headers) {
             return wrong_content_type().into();
         }
-        let body = whole::read(&mut answer.body, MAX_REFUSAL, self.plan.timeout.idle).await.unwrap_or_default();
+        let body = self.refusal_body(answer).await;
         let glance = dialects::json::parse_answer(&body).ok().and_then(|node| codec(wire).glance_response(&node).ok());
         match glance.and_then(|glance| glance.error) {
             Some(error) => error.into(),
