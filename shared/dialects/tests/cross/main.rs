@@ -1,4 +1,4 @@
-//! Every recorded exchange on all nine ordered pairs of wires, and what each pair cannot carry.
+//! Every recorded exchange on all nine ordered pairs of wires, whole and damaged, and what each pair cannot carry.
 //!
 //! What a wire wrote is read by a second reader of that wire, made of `serde_json` and nothing of this crate.
 
@@ -13,6 +13,7 @@
 mod answers;
 mod anthropic;
 mod bedrock;
+mod damage;
 mod ends;
 mod losses;
 mod maximal;
