@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod budget;
+mod deadlines;
 mod fallback;
+mod limits;
 mod models;
 mod passthrough;
 mod streaming;

@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness stops where it stumbles")]
 
-use axum::Router;
+use axum::{Router, body::Body, response::Response};
 use config::{Config, Lookup, ProcessEnv};
-use domain::{CallId, Clock, KeyId, Secret, Usd, call::CallRecord, key::VirtualKey, time::SystemClock};
+use domain::{CallId, Clock, KeyId, ProviderName, Secret, Usd, call::CallRecord, key::VirtualKey, time::SystemClock};
 use futures::future::BoxFuture;
 use gateway::{Gateway, http::Pump};
-use mock_upstream::{MockUpstream, Plan};
-use providers::{Aws, Dialer, Providers};
+use mock_upstream::{MockUpstream, Plan, Settings};
+use providers::{Aws, Dialer, Providers, Upstream, auth::Renewal};
 use std::{sync::Arc, time::Duration};
 use stores::{
     Names, Table,
@@ -16,6 +16,10 @@ use stores::{
     keys::{Keys, Peppers},
     ledger::Ledger,
 };
+use tower::ServiceExt;
+
+/// Tables that count, remember, or break on demand.
+pub mod watched;
 
 /// The models of the default configuration: one per wire, and the echo.
 pub const MODELS: [&str; 3] =
@@ -32,8 +36,101 @@ pub struct Portunus {
     pub table: Arc<dyn Table>,
     pub names: Names,
     pub clock: Arc<dyn Clock>,
+    /// The client plane itself, for calls without a connection.
+    pub app: Router,
     client: reqwest::Client,
     _embedded: Embedded,
+}
+
+/// What a gateway is made of, where it is not made as usual.
+pub struct Setup {
+    /// More lines of configuration.
+    more: String,
+    clock: Arc<dyn Clock>,
+    wrap: Box<dyn FnOnce(Arc<dyn Table>) -> Arc<dyn Table>>,
+    pump: Option<Arc<dyn Pump>>,
+    renewal: Option<Arc<dyn Renewal>>,
+    keep_alive: Option<Duration>,
+    upstream: Settings,
+    openai: Option<Arc<dyn Upstream>>,
+    egress: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            more: String::new(),
+            clock: Arc::new(SystemClock),
+            wrap: Box::new(|table| table),
+            pump: Some(Arc::new(Spawning)),
+            renewal: None,
+            keep_alive: None,
+            upstream: Settings::default(),
+            openai: None,
+            egress: true,
+        }
+    }
+}
+
+impl Setup {
+    /// More lines of configuration.
+    pub fn with(mut self, more: &str) -> Self {
+        self.more.push_str(more);
+        self
+    }
+
+    /// Another clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Something around the table.
+    pub fn over(mut self, wrap: impl FnOnce(Arc<dyn Table>) -> Arc<dyn Table> + 'static) -> Self {
+        self.wrap = Box::new(wrap);
+        self
+    }
+
+    /// Nobody reads on what callers abandon, as on Lambda.
+    pub fn without_pump(mut self) -> Self {
+        self.pump = None;
+        self
+    }
+
+    /// Where credentials are read again.
+    pub fn renewal(mut self, renewal: Arc<dyn Renewal>) -> Self {
+        self.renewal = Some(renewal);
+        self
+    }
+
+    /// Another interval between keep-alives.
+    pub fn keep_alive(mut self, every: Duration) -> Self {
+        self.keep_alive = Some(every);
+        self
+    }
+
+    /// A mock upstream with other settings.
+    pub fn upstream(mut self, settings: Settings) -> Self {
+        self.upstream = settings;
+        self
+    }
+
+    /// Something else in the place of the provider `up-openai`.
+    pub fn openai(mut self, upstream: Arc<dyn Upstream>) -> Self {
+        self.openai = Some(upstream);
+        self
+    }
+
+    /// The dialer is not told that the mock upstream's address is allowed.
+    pub fn without_egress(mut self) -> Self {
+        self.egress = false;
+        self
+    }
+
+    /// Runs it.
+    pub async fn start(self) -> Portunus {
+        Portunus::run(self).await
+    }
 }
 
 /// What came back.
@@ -71,27 +168,20 @@ impl Portunus {
 
     /// With more lines of configuration.
     pub async fn start_with(more: &str) -> Portunus {
-        let upstream = MockUpstream::start().unwrap();
-        let config = Arc::new(configuration(&upstream, more));
-        Self::run(config, upstream, |table| table).await
+        Setup::default().with(more).start().await
     }
 
-    /// Over a table that something is wrapped around.
-    pub async fn start_over(wrap: impl FnOnce(Arc<dyn Table>) -> Arc<dyn Table>) -> Portunus {
-        let upstream = MockUpstream::start().unwrap();
-        let config = Arc::new(configuration(&upstream, ""));
-        Self::run(config, upstream, wrap).await
-    }
-
-    async fn run(
-        config: Arc<Config>,
-        upstream: MockUpstream,
-        wrap: impl FnOnce(Arc<dyn Table>) -> Arc<dyn Table>,
-    ) -> Portunus {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    async fn run(setup: Setup) -> Portunus {
+        let upstream = MockUpstream::start_with(setup.upstream).unwrap();
+        let mut config = configuration(&upstream, &setup.more);
+        if !setup.egress {
+            config.egress.allow.clear();
+        }
+        let config = Arc::new(config);
+        let clock = setup.clock;
         let embedded = Embedded::open(None).unwrap();
         let names = Names::prefixed("test");
-        let table: Arc<dyn Table> = wrap(Arc::new(embedded.table(&names).await.unwrap()));
+        let table: Arc<dyn Table> = (setup.wrap)(Arc::new(embedded.table(&names).await.unwrap()));
         let keys = Arc::new(Keys::new(
             table.clone(),
             names.clone(),
@@ -99,11 +189,18 @@ impl Portunus {
         ));
         let ledger = Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()));
         let aws = Aws::new(&Dialer::new(&config.egress).unwrap(), &ProcessEnv).unwrap();
-        let providers = Providers::build(&config, &Dialer::new(&config.egress).unwrap(), &aws).await.unwrap();
-        let gateway = Gateway::new(config, Arc::new(providers), keys.clone(), ledger.clone(), clock.clone());
-        let app = gateway::http::app(Arc::new(gateway), Some(Arc::new(Spawning)));
+        let dialer = Dialer::new(&config.egress).unwrap();
+        let providers = match setup.openai {
+            Some(upstream) => Providers::of([(ProviderName::from("up-openai"), upstream)]),
+            None => Providers::build_renewing(&config, &dialer, &aws, setup.renewal).await.unwrap(),
+        };
+        let mut gateway = Gateway::new(config, Arc::new(providers), keys.clone(), ledger.clone(), clock.clone());
+        if let Some(every) = setup.keep_alive {
+            gateway = gateway.with_keep_alive(every);
+        }
+        let app = gateway::http::app(Arc::new(gateway), setup.pump);
         let mut portunus = Portunus {
-            url: listen(app).await,
+            url: listen(app.clone()).await,
             key: String::new(),
             upstream,
             ledger,
@@ -111,6 +208,7 @@ impl Portunus {
             table,
             names,
             clock,
+            app,
             client: client(),
             _embedded: embedded,
         };
@@ -151,6 +249,18 @@ impl Portunus {
     pub async fn get(&self, path: &str) -> Reply {
         let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(&self.key);
         read(request.send().await.unwrap()).await
+    }
+
+    /// A POST with the unlimited key that is handed to the application itself, with what a front door adds to it; the
+    /// body is not read.
+    pub async fn direct(&self, path: &str, body: &str, extend: impl FnOnce(&mut http::Extensions)) -> Response {
+        let mut request = http::Request::post(path)
+            .header("content-type", "application/json")
+            .header("x-api-key", &self.key)
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        extend(request.extensions_mut());
+        self.app.clone().oneshot(request).await.unwrap()
     }
 
     /// A request of any kind.

@@ -91,7 +91,7 @@ impl Facts {
         let overhead = latency.saturating_sub(self.waited_ms);
         headers.push((HeaderName::from_static("x-portunus-overhead-ms"), HeaderValue::from(overhead)));
         if !self.dropped.is_empty() {
-            push(&mut headers, "x-portunus-dropped", &self.dropped.join(", "));
+            push(&mut headers, "x-portunus-dropped", &shown(&self.dropped));
         }
         if let Some(id) = &self.upstream_request_id {
             headers.push((HeaderName::from_static("x-upstream-request-id"), id.clone()));
@@ -115,6 +115,23 @@ impl Facts {
         drop(node);
         with.into()
     }
+}
+
+/// The most of a list of names that a header holds.
+const LONGEST_LIST: usize = 1024;
+
+/// Names that callers chose, fit for a header: printable, and cut to a bounded length.
+fn shown(names: &[String]) -> String {
+    let mut list = String::new();
+    for (at, name) in names.iter().enumerate() {
+        if list.len() + name.len() > LONGEST_LIST {
+            list.push_str(&format!(" and {} more", names.len() - at));
+            break;
+        }
+        list.push_str(if at == 0 { "" } else { ", " });
+        list.extend(name.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }));
+    }
+    list
 }
 
 /// A 200 committed before the provider said anything.
@@ -208,4 +225,18 @@ pub fn json(id: &CallId, text: String) -> Response {
 
 pub fn health(id: &CallId) -> Response {
     json(id, r#"{"status":"ok"}"#.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h3_names_that_callers_chose_fit_into_a_header() {
+        assert_eq!(shown(&["seed".to_owned(), "a\r\nb".to_owned()]), "seed, a??b");
+        let many: Vec<String> = (0..500).map(|n| format!("messages.{n}.name")).collect();
+        let list = shown(&many);
+        assert!(list.len() < 1100 && list.ends_with("more"), "{list}");
+        assert!(HeaderValue::from_str(&list).is_ok());
+    }
 }

@@ -292,14 +292,15 @@ impl Relay<'_> {
         let carrier = if inbound == wire {
             Carrier::Pass(Pass::new(codec(wire), self.about.stream_usage))
         } else {
-            Carrier::Translate(Translate::new(codec(wire).decoder(), codec(inbound).encoder(&self.about.reply())))
+            Carrier::Translate(Translate::new(codec(wire), codec(inbound).encoder(&self.about.reply())))
         };
         let mut live = Live::new(answer.body, codec(wire).framing().cutter(), carrier, self.plan.output_bound);
         let begun = async {
             while !live.has_begun() {
                 match live.step().await {
                     Step::Went => {}
-                    Step::Over => break,
+                    Step::Over if live.has_begun() => break,
+                    Step::Over => return Err(Failed { error: said_nothing(), charge: Charge::Ambiguous }),
                     Step::Failed(error) => return Err(Failed { error, charge: Charge::Ambiguous }),
                 }
             }
@@ -389,6 +390,15 @@ fn lossy(dropped: &[String]) -> Error {
 fn wrong_content_type() -> Error {
     Error::upstream(Kind::UpstreamFailed, Retry::Now, "the provider answered 200 with a content type that is no answer")
         .with_code("upstream_invalid")
+}
+
+fn said_nothing() -> Error {
+    Error::upstream(
+        Kind::UpstreamFailed,
+        Retry::Now,
+        "the provider answered 200 with a stream that has no answer in it",
+    )
+    .with_code("upstream_invalid")
 }
 
 fn out_of_time() -> Error {

@@ -87,14 +87,17 @@ impl Pass {
 }
 
 pub struct Translate {
+    /// The provider's wire.
+    codec: &'static dyn Codec,
     decoder: Box<dyn Decoder>,
     encoder: Box<dyn Encoder>,
     events: Vec<Event>,
+    begun: bool,
 }
 
 impl Translate {
-    pub fn new(decoder: Box<dyn Decoder>, encoder: Box<dyn Encoder>) -> Self {
-        Self { decoder, encoder, events: Vec::new() }
+    pub fn new(codec: &'static dyn Codec, encoder: Box<dyn Encoder>) -> Self {
+        Self { codec, decoder: codec.decoder(), encoder, events: Vec::new(), begun: false }
     }
 
     fn take(&mut self, frame: &Frame, out: &mut Vec<u8>, meter: &mut Meter) -> Result<Progress, Error> {
@@ -102,8 +105,11 @@ impl Translate {
             return Ok(Progress::default());
         }
         self.decoder.push(frame, &mut self.events).map_err(|problem| broken_event(&problem))?;
-        let meaningful = self.forward(out, meter)?;
-        Ok(Progress { meaningful, over: self.decoder.is_over() })
+        // A frame can have events and still be no part of an answer, as a chunk of usage before any choice.
+        if self.forward(out, meter)? && !self.begun {
+            self.begun = self.codec.glance(frame).is_ok_and(|glance| glance.meaningful);
+        }
+        Ok(Progress { meaningful: self.begun, over: self.decoder.is_over() })
     }
 
     fn closed(&mut self, out: &mut Vec<u8>, meter: &mut Meter) -> Result<(), Error> {
