@@ -1,6 +1,7 @@
 //! The listener: connections in, with limits on how slowly they may speak or listen, and a graceful end.
 
-use axum::{Router, body::Body, extract::Request};
+use crate::planes::Planes;
+use axum::{body::Body, extract::Request};
 use gateway::http::ClientIp;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -9,7 +10,6 @@ use hyper_util::{
 };
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
-use tower::ServiceExt;
 
 mod stall;
 
@@ -26,7 +26,7 @@ const HEADER_BLOCK: usize = 64 << 10;
 const HEADER_COUNT: usize = 110;
 
 /// Serves `app` until `stop` is done, then finishes what has begun.
-pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, app: Planes, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output 
 }
 
 #[allow(clippy::disallowed_methods, reason = "a connection is a task of its own; it ends with its last call")]
-fn connection(stream: TcpStream, peer: SocketAddr, app: &Router, graceful: &GracefulShutdown) {
+fn connection(stream: TcpStream, peer: SocketAddr, app: &Planes, graceful: &GracefulShutdown) {
     let _ = stream.set_nodelay(true);
     let app = app.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| answer(app.clone(), request, peer));
@@ -61,7 +61,7 @@ fn connection(stream: TcpStream, peer: SocketAddr, app: &Router, graceful: &Grac
 }
 
 async fn answer(
-    app: Router,
+    app: Planes,
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
 ) -> Result<axum::response::Response, std::convert::Infallible> {
@@ -69,7 +69,7 @@ async fn answer(
     let ip = peer.ip().to_string();
     request.extensions_mut().insert(admin::http::ClientIp(ip.clone()));
     request.extensions_mut().insert(ClientIp(ip));
-    app.oneshot(request).await
+    app.answer(request).await
 }
 
 /// Opens the address.

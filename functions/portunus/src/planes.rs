@@ -1,14 +1,24 @@
 //! Two applications on one port: what begins with `/admin` is the admin plane's, everything else the clients'.
 
-use axum::{Router, extract::Request};
+use axum::{Router, extract::Request, response::Response};
+use gateway::http::Edge;
+use std::convert::Infallible;
 use tower::ServiceExt;
 
-/// Both planes as one application.
-pub fn joined(client: Router, admin: Router) -> Router {
-    Router::new().fallback(move |request: Request| {
+/// Both planes.
+#[derive(Clone)]
+pub struct Planes {
+    pub client: Edge,
+    pub admin: Router,
+}
+
+impl Planes {
+    /// Answers one request.
+    pub async fn answer(self, request: Request) -> Result<Response, Infallible> {
         let path = request.uri().path();
-        let is_admin = path == "/admin" || path.starts_with("/admin/");
-        let plane = if is_admin { admin.clone() } else { client.clone() };
-        async move { plane.oneshot(request).await }
-    })
+        if path == "/admin" || path.starts_with("/admin/") {
+            return self.admin.oneshot(request).await;
+        }
+        Ok(self.client.handle(request).await)
+    }
 }

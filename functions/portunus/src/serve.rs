@@ -1,11 +1,14 @@
 //! `portunus serve`: the whole gateway on one port, over an embedded table. The same applications as on AWS.
 
-use crate::{listen, local::Local, log, pump::DrainPump};
+use crate::{listen, local::Local, log, planes::Planes, pump::DrainPump};
 use admin::http::AdminState;
 use clap::{ArgAction, Parser};
 use config::{Config, ProcessEnv};
 use domain::{Clock, time::SystemClock};
-use gateway::{Gateway, http::Pump};
+use gateway::{
+    Gateway,
+    http::{Edge, Pump},
+};
 use providers::{Aws, Dialer, Providers, Secrets};
 use std::{
     error::Error,
@@ -79,7 +82,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let directory = (!options.memory).then_some(options.data_dir.as_path());
     let embedded = Embedded::open(directory)?;
     let names = Names::prefixed("portunus");
-    let table: Arc<dyn Table> = Arc::new(embedded.table(&names).await?);
+    let table: Arc<dyn Table> = Arc::new(embedded.direct_table(&names).await?);
     let local = Local::open(&Settings::new(table.clone(), names.clone()), options.admin_key.as_deref()).await?;
     let ledger_table: Arc<dyn Table> =
         if options.benchmark_without_ledger { Arc::new(NoopTable) } else { table.clone() };
@@ -93,13 +96,12 @@ async fn serve(options: Options) -> Result<(), Failure> {
 
     let pump = Arc::new(DrainPump::new());
     let gateway = Gateway::new(config.clone(), providers.clone(), keys.clone(), ledger.clone(), clock.clone());
-    let client_plane = gateway::http::app(Arc::new(gateway), Some(pump.clone() as Arc<dyn Pump>));
+    let client = Edge::new(Arc::new(gateway), Some(pump.clone() as Arc<dyn Pump>));
     let calls = Calls::new(table.clone(), names.clone());
     let rollups = Rollups::new(table, names);
     let counting = count(admin::rollups::Local::new(rollups.clone(), clock.clone()), settled);
     let (state, now) = (admin_state(&local, config.clone(), &keys, &ledger, calls, rollups, &clock), clock.now());
-    let admin_plane = admin::http::app(state);
-    let app = crate::planes::joined(client_plane, admin_plane);
+    let app = Planes { client, admin: admin::http::app(state) };
 
     local.banner(&listener.local_addr()?.to_string(), &keys, &ledger, now).await?;
     tokio::select! {

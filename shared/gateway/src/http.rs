@@ -50,7 +50,7 @@ pub struct Edge {
 
 /// The client APIs as one application.
 pub fn app(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Router {
-    let edge = Edge { gateway, pump };
+    let edge = Edge::new(gateway, pump);
     Router::new().fallback(move |request: Request| {
         let edge = edge.clone();
         async move { edge.handle(request).await }
@@ -58,7 +58,12 @@ pub fn app(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Router {
 }
 
 impl Edge {
-    async fn handle(&self, request: Request) -> Response {
+    pub fn new(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Self {
+        Self { gateway, pump }
+    }
+
+    /// Answers one request, whatever it is. What [`app`] does, without a router around it.
+    pub async fn handle(&self, request: Request) -> Response {
         let received = Received { at: self.gateway.clock.now(), instant: Instant::now() };
         let id = id::call_id(received.at);
         let dialect = route::dialect_of(request.uri().path());
@@ -76,8 +81,8 @@ impl Edge {
         let (route, path_model) = matched(&request)?;
         match route.serves {
             Serves::Health => Ok(reply::health(id)),
-            Serves::Models => self.models(request, id, path_model, received).await,
-            Serves::Inference(_) => self.call(request, id, route, path_model, received).await,
+            Serves::Models => Box::pin(self.models(request, id, path_model, received)).await,
+            Serves::Inference(_) => Box::pin(self.call(request, id, route, path_model, received)).await,
         }
     }
 

@@ -97,15 +97,15 @@ impl Gateway {
         let body = call.body.clone();
         let request = http::read::request(&call, &body)?; // what it says, read once
         if let Operation::CountTokens = call.operation() {
-            return counting::count(self, &call, &caller, &request).await;
+            return Box::pin(counting::count(self, &call, &caller, &request)).await;
         }
         let plan = routing::plan(&self.names, &self.config, &call, &caller, &request)?; // where it may go, and the worst it may cost
         let about = About::of(&call, &request);
         let progress = call.progress.clone();
-        let admitted = admission::admit(&self.ledger, &self.clock, caller, plan, about).await?; // from here money is held
+        let admitted = Box::pin(admission::admit(&self.ledger, &self.clock, caller, plan, about)).await?; // from here money is held
         let _ = progress.set(admitted.about.clone());
         let relayed = self.relay(&call, &request, &admitted).await; // attempts; the same wire passes, another is translated
-        self.settle(admitted, relayed).await // usage → cost → settled or released → recorded
+        Box::pin(self.settle(admitted, relayed)).await // usage → cost → settled or released → recorded
     }
 
     /// The attempts; a panic in them is a failure like any other, and is settled [L7].
@@ -122,7 +122,7 @@ impl Gateway {
             canonical: OnceLock::new(),
             waited: AtomicU64::new(0),
         };
-        let relayed = AssertUnwindSafe(relay::relay(&relay)).catch_unwind().await;
+        let relayed = AssertUnwindSafe(Box::pin(relay::relay(&relay))).catch_unwind().await;
         let relayed = relayed.unwrap_or_else(|_| Relayed::panicked());
         Relayed { waited_ms: relay.waited.load(Ordering::Relaxed), ..relayed }
     }

@@ -71,3 +71,44 @@ impl AsyncWrite for Stall {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    async fn pair(patience: Duration) -> (Stall, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        (Stall::new(accepted.unwrap().0, patience), peer.unwrap())
+    }
+
+    #[tokio::test]
+    async fn u8_a_reader_that_takes_nothing_is_cut() {
+        let (mut stall, peer) = pair(Duration::from_millis(200)).await;
+        let began = Instant::now();
+        let written = stall.write_all(&vec![0; 64 << 20]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() < Duration::from_secs(10));
+        drop(peer);
+    }
+
+    #[tokio::test]
+    async fn u8_a_reader_that_takes_little_at_a_time_is_not_cut() {
+        let (mut stall, mut peer) = pair(Duration::from_millis(300)).await;
+        let reading = async {
+            let mut part = vec![0; 4 << 20];
+            let mut read = 0;
+            while read < 32 << 20 {
+                read += peer.read(&mut part).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let bytes = vec![0; 32 << 20];
+        let (written, ()) = tokio::join!(stall.write_all(&bytes), reading);
+        written.unwrap();
+    }
+}
