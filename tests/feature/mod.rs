@@ -3,9 +3,14 @@
 mod bad_input;
 mod budget;
 mod deadlines;
+mod disconnect;
 mod fallback;
+mod last_byte;
 mod limits;
 mod models;
 mod passthrough;
+mod routes;
+mod secrets;
+mod store_calls;
 mod streaming;
 mod upstream_faults;

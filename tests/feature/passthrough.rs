@@ -72,3 +72,56 @@ async fn h2_a_providers_own_headers_stay_with_the_gateway() {
     assert_eq!(reply.header("x-upstream-request-id"), "req-mock-1");
     assert!(reply.header("x-request-id").starts_with("call_"));
 }
+
+/// Any JSON: numbers in the many ways they can be written, text of any script, nested.
+fn any_json() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let number = prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        "-?(0|[1-9][0-9]{0,20})\\.[0-9]{1,20}([eE][+-]?[0-9]{1,2})?".prop_map(|n| n),
+    ];
+    let text = "[^\\x00-\\x1f\"\\\\]{0,12}".prop_map(|text| format!("\"{text}\""));
+    let escaped = Just("\"a\\u00e9\\n\\/\\\"\"".to_owned());
+    let leaf = prop_oneof![number, text, escaped, Just("null".to_owned()), Just("true".to_owned())];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let list = proptest::collection::vec(inner.clone(), 0..4).prop_map(|of| format!("[{}]", of.join(" , ")));
+        let object = proptest::collection::vec(inner, 0..4).prop_map(|of| {
+            let fields: Vec<String> = of.iter().enumerate().map(|(n, value)| format!("\"k{n}\" :{value}")).collect();
+            format!("{{ {} }}", fields.join(","))
+        });
+        prop_oneof![list, object]
+    })
+}
+
+/// The fields of an object in their order, each value as it is written.
+fn fields_of(body: &str) -> Vec<(String, domain::Json)> {
+    let node = dialects::json::parse(body.as_bytes()).unwrap();
+    node.fields().iter().map(|(name, value)| (name.clone().into_owned(), value.json())).collect()
+}
+
+#[test]
+fn i4_whatever_json_a_request_carries_arrives_as_it_was_written() {
+    use proptest::prelude::*;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let portunus = runtime.block_on(Portunus::start());
+    let fields = proptest::collection::vec(any_json(), 0..6);
+    let config = ProptestConfig { cases: 96, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    runner
+        .run(&(fields, any::<bool>()), |(fields, first)| {
+            let extra: String =
+                fields.iter().enumerate().map(|(n, value)| format!(", \"future_{n}\": {value}")).collect();
+            let known = "\"model\":\"up-openai/gpt-4o\", \"messages\": [{\"role\":\"user\",\"content\":\"hi\"}]";
+            let body = match first {
+                true => format!("{{{}{known}}}", extra.strip_prefix(", ").map_or(String::new(), |e| format!("{e}, "))),
+                false => format!("{{{known}{extra}}}"),
+            };
+            portunus.upstream.reset();
+            let reply = runtime.block_on(portunus.post("/v1/chat/completions", &body));
+            prop_assert_eq!(reply.status, 200, "{} {}", body, reply.text());
+            let sent = String::from_utf8(portunus.upstream.requests()[0].body.clone()).unwrap();
+            prop_assert_eq!(fields_of(&sent), fields_of(&body.replace("up-openai/gpt-4o", "gpt-4o")));
+            Ok(())
+        })
+        .unwrap();
+}

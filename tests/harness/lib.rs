@@ -25,6 +25,11 @@ pub mod watched;
 pub const MODELS: [&str; 3] =
     ["up-openai/gpt-4o", "up-anthropic/claude-sonnet-4-5", "up-bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0"];
 
+/// The key of the provider `up-openai`.
+pub const OPENAI_KEY: &str = "sk-proj-c4nary0fth3t3sts0123456789";
+/// What keys are hashed with.
+pub const PEPPER: &str = "pepper of the tests, 32 bytes long";
+
 /// A running gateway and everything behind it.
 pub struct Portunus {
     pub url: String,
@@ -36,6 +41,7 @@ pub struct Portunus {
     pub table: Arc<dyn Table>,
     pub names: Names,
     pub clock: Arc<dyn Clock>,
+    pub config: Arc<Config>,
     /// The client plane itself, for calls without a connection.
     pub app: Router,
     client: reqwest::Client,
@@ -182,11 +188,7 @@ impl Portunus {
         let embedded = Embedded::open(None).unwrap();
         let names = Names::prefixed("test");
         let table: Arc<dyn Table> = (setup.wrap)(Arc::new(embedded.table(&names).await.unwrap()));
-        let keys = Arc::new(Keys::new(
-            table.clone(),
-            names.clone(),
-            Peppers::one(Secret::new("pepper of the tests, 32 bytes long")),
-        ));
+        let keys = Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(Secret::new(PEPPER))));
         let ledger = Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()));
         let aws = Aws::new(&Dialer::new(&config.egress).unwrap(), &ProcessEnv).unwrap();
         let dialer = Dialer::new(&config.egress).unwrap();
@@ -194,7 +196,8 @@ impl Portunus {
             Some(upstream) => Providers::of([(ProviderName::from("up-openai"), upstream)]),
             None => Providers::build_renewing(&config, &dialer, &aws, setup.renewal).await.unwrap(),
         };
-        let mut gateway = Gateway::new(config, Arc::new(providers), keys.clone(), ledger.clone(), clock.clone());
+        let mut gateway =
+            Gateway::new(config.clone(), Arc::new(providers), keys.clone(), ledger.clone(), clock.clone());
         if let Some(every) = setup.keep_alive {
             gateway = gateway.with_keep_alive(every);
         }
@@ -208,6 +211,7 @@ impl Portunus {
             table,
             names,
             clock,
+            config,
             app,
             client: client(),
             _embedded: embedded,
@@ -322,7 +326,7 @@ pub fn converse_path(model: &str, stream: bool) -> String {
 fn configuration(upstream: &MockUpstream, more: &str) -> Config {
     let (url, address) = (upstream.url(), upstream.address());
     let text = format!(
-        "providers:\n  up-openai: {{ kind: openai, base_url: \"{url}/v1\", api_key: \"test-openai\" }}\n  \
+        "providers:\n  up-openai: {{ kind: openai, base_url: \"{url}/v1\", api_key: \"{OPENAI_KEY}\" }}\n  \
          up-anthropic: {{ kind: anthropic, base_url: \"{url}\", api_key: \"test-anthropic\" }}\n  \
          up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: \"{url}\", auth: {{ aws: {{ access_key_id: test, secret_access_key: test }} }} }}\n\
          egress: {{ allow: [\"{address}\"] }}\n{more}"

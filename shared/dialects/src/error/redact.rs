@@ -44,7 +44,15 @@ fn redact_word(word: &str) -> Option<String> {
 
 fn holds_credential(word: &str) -> bool {
     word.split(|c: char| "=:\"'`,()[]{}<>".contains(c))
-        .any(|part| part.len() >= 12 && CREDENTIALS.iter().any(|prefix| part.starts_with(prefix)))
+        .any(|part| is_unnamed_credential(part) || part.len() >= 12 && CREDENTIALS.iter().any(|p| part.starts_with(p)))
+}
+
+/// A long run of letters and digits without a prefix, as Azure's keys are.
+fn is_unnamed_credential(part: &str) -> bool {
+    part.len() >= 32
+        && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        && part.bytes().any(|b| b.is_ascii_digit())
+        && part.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 /// `name.example.com`, `10.0.0.1:443`; not `gpt-4.1`, `1.5` or `messages.0.content`.
@@ -75,6 +83,7 @@ mod tests {
         for (theirs, ours) in [
             ("see https://platform.openai.com/account for keys.", "see [url] for keys."),
             ("Incorrect API key provided: sk-proj-abcdefghijkl.", "Incorrect API key provided: [credential]."),
+            ("key 0123456789abcdef0123456789abcdef is wrong", "key [credential] is wrong"),
             ("User: arn:aws:sts::123456789012:assumed-role/x is not", "User: [id] is not"),
             ("connect to bedrock-runtime.eu-west-2.amazonaws.com:443 failed", "connect to [url] failed"),
             ("host 10.1.2.3:8080 down", "host [url] down"),

@@ -99,7 +99,7 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
         };
         let wrapped = (n + 1).checked_sub(targets.len() as u32);
         let pause = relay.pause(&failed.error, wrapped);
-        let again = n + 1 < most && worth_another(&failed.error) && relay.time_for(pause);
+        let again = n + 1 < most && worth_another(&failed.error, wrapped.is_none()) && relay.time_for(pause);
         if !again || !relay.cover(&failed, &mut ended).await {
             ended.outcome = Outcome::Failed { error: failed.error, charge: failed.charge };
             return ended;
@@ -110,9 +110,11 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
     ended
 }
 
-/// A provider's failure that another try may not meet again.
-fn worth_another(error: &Error) -> bool {
-    error.origin == Origin::Upstream && (error.retry != Retry::Never || error.kind == Kind::ProviderAuth)
+/// A provider's failure that another try may not meet again. A refused credential is not tried again, another target
+/// (`fresh`) has its own.
+fn worth_another(error: &Error, fresh: bool) -> bool {
+    let refused = error.kind == Kind::ProviderAuth;
+    error.origin == Origin::Upstream && if refused { fresh } else { error.retry != Retry::Never }
 }
 
 impl Relay<'_> {
