@@ -26,7 +26,7 @@ const DIALECTS: [&str; 3] = ["anthropic", "bedrock", "openai"];
 async fn watched() -> (Portunus, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let watch = seen.clone();
-    let portunus = Setup::default().without_pump().over(|table| Watched::new(table, watch)).start().await;
+    let portunus = Setup::default().without_pump().over(|table| Watched::around(table, watch)).start().await;
     (portunus, seen)
 }
 
@@ -89,7 +89,7 @@ async fn l7_a_panic_in_the_table_ends_one_call_and_no_other() {
     let seen = Arc::new(Seen::default());
     let clock = Arc::new(HandClock::at(Timestamp::from_secs(1_790_000_000)));
     let (watch, now) = (seen.clone(), clock.clone() as Arc<dyn Clock>);
-    let portunus = Setup::default().clock(now).over(|table| Watched::new(table, watch)).start().await;
+    let portunus = Setup::default().clock(now).over(|table| Watched::around(table, watch)).start().await;
     let (other, others) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
     for stream in [false, true] {
         for verb in ["get", "update", "put"] {

@@ -11,7 +11,7 @@ async fn watched() -> (Portunus, Arc<Seen>, Arc<HandClock>) {
     let seen = Arc::new(Seen::default());
     let clock = Arc::new(HandClock::at(Timestamp::from_secs(1_790_000_000)));
     let (watch, now) = (seen.clone(), clock.clone() as Arc<dyn Clock>);
-    let portunus = Setup::default().clock(now).over(|table| Watched::new(table, watch)).start().await;
+    let portunus = Setup::default().clock(now).over(|table| Watched::around(table, watch)).start().await;
     seen.verbs();
     (portunus, seen, clock)
 }

@@ -48,12 +48,14 @@ pub struct Portunus {
     _embedded: Embedded,
 }
 
+type Wrap = Box<dyn FnOnce(Arc<dyn Table>) -> Arc<dyn Table>>;
+
 /// What a gateway is made of, where it is not made as usual.
 pub struct Setup {
     /// More lines of configuration.
     more: String,
     clock: Arc<dyn Clock>,
-    wrap: Box<dyn FnOnce(Arc<dyn Table>) -> Arc<dyn Table>>,
+    wrap: Wrap,
     pump: Option<Arc<dyn Pump>>,
     renewal: Option<Arc<dyn Renewal>>,
     keep_alive: Option<Duration>,

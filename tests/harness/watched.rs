@@ -60,7 +60,7 @@ impl Seen {
 
 impl Watched {
     /// Watches a table.
-    pub fn new(table: Arc<dyn Table>, seen: Arc<Seen>) -> Arc<dyn Table> {
+    pub fn around(table: Arc<dyn Table>, seen: Arc<Seen>) -> Arc<dyn Table> {
         Arc::new(Self { table, seen })
     }
 }

@@ -15,9 +15,14 @@ const MAX_STREAM: usize = 64 << 20;
 /// No token of generated text is longer than this on average: what ends a stream at twice its token cap [U5].
 const BYTES_PER_TOKEN: u64 = 16;
 
+/// The most that is taken from a chunk at once: what waits for a slow caller is copied in such pieces only [U8].
+const PIECE: usize = 16 << 10;
+
 /// One stream from a provider, being carried.
 pub struct Live {
     chunks: BoxStream<'static, Result<Bytes, Broken>>,
+    /// What is left of the last chunk.
+    rest: Bytes,
     cutter: Cutter,
     carrier: Carrier,
     meter: Meter,
@@ -53,6 +58,7 @@ impl Live {
         };
         Self {
             chunks,
+            rest: Bytes::new(),
             cutter,
             carrier,
             meter: Meter::default(),
@@ -90,16 +96,23 @@ impl Live {
         if self.over {
             return Step::Over;
         }
+        if !self.rest.is_empty() {
+            return self.piece();
+        }
         match self.chunks.next().await {
-            Some(Ok(chunk)) => self.chunk(&chunk),
+            Some(Ok(chunk)) => {
+                self.rest = chunk;
+                self.piece()
+            }
             Some(Err(broken)) => Step::Failed(broken_off(&broken)),
             None => self.closed(),
         }
     }
 
-    fn chunk(&mut self, chunk: &[u8]) -> Step {
-        self.meter.received(chunk.len());
-        if let Err(problem) = self.cutter.push(chunk, &mut self.frames) {
+    fn piece(&mut self) -> Step {
+        let piece = self.rest.split_to(self.rest.len().min(PIECE));
+        self.meter.received(piece.len());
+        if let Err(problem) = self.cutter.push(&piece, &mut self.frames) {
             // What was whole before the fault still goes out.
             return self.carry().unwrap_or_else(|| Step::Failed(unreadable(&problem.message)));
         }
