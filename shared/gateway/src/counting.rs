@@ -58,6 +58,8 @@ async fn ask(target: &ResolvedTarget, call: &Call, request: &Request<'_>, timeou
     if answer.status != 200 {
         return None;
     }
-    let body = crate::relay::whole::read(&mut answer.body, MAX_COUNT, timeout.idle).await.ok()?;
+    let by = [call.deadline, call.received.instant.checked_add(timeout.total)].into_iter().flatten().min()?;
+    let read = crate::relay::whole::read(&mut answer.body, MAX_COUNT, timeout.idle);
+    let body = tokio::time::timeout_at(by.into(), read).await.ok()?.ok()?;
     read_count(&json::parse_answer(&body).ok()?).ok()
 }

@@ -6,7 +6,7 @@ use mock_upstream::MockUpstream;
 const SMUGGLED: &str = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
 
 #[test]
-fn i8_no_request_is_seen_as_two_whatever_its_framing() {
+fn h3_i8_no_request_is_seen_as_two_whatever_its_framing() {
     let (folder, upstream) = (Folder::new(), MockUpstream::start().unwrap());
     let portunus = Process::start(&folder, &upstream);
     let head = portunus.head("/v1/chat/completions");
