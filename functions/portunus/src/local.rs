@@ -4,6 +4,7 @@
 use admin::http::AdminKey;
 use domain::{KeyId, Secret, Timestamp, key::VirtualKey};
 use sha2::{Digest, Sha256};
+use std::io::Write;
 use stores::{TableError, keys::Keys, ledger::Ledger, settings::Settings};
 
 /// A local server's own secrets.
@@ -35,7 +36,8 @@ impl Local {
         })
     }
 
-    /// Tells what is there: at the very first start the new keys and lines to try, later how to make a key.
+    /// Tells what is there: at the very first start the new keys and lines to try, later how to make a key. Whether
+    /// anybody reads it is their affair.
     ///
     /// # Errors
     /// The first virtual key could not be made.
@@ -46,32 +48,34 @@ impl Local {
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        println!("Portunus listens on http://{address}");
+        let mut text = format!("Portunus listens on http://{address}\n");
         let is_first = keys.list(1, None).await?.keys.is_empty();
         if let Some(admin_key) = &self.new_admin_key {
-            println!(
-                "\nRoot admin key, shown this once; keep it:\n\n  export PORTUNUS_ADMIN_KEY={}",
-                admin_key.expose()
-            );
+            let shown = admin_key.expose();
+            text += &format!("\nRoot admin key, shown this once; keep it:\n\n  export PORTUNUS_ADMIN_KEY={shown}\n");
         }
-        if !is_first {
-            println!("\nMake a virtual key with\n\n{}", mint(address));
-            return Ok(());
-        }
-        let (key, secret) = keys.create(VirtualKey::named(KeyId::from(""), "first", now), None, now).await?;
-        ledger.open_key(&key, now).await?;
-        println!(
-            "\nA first virtual key, shown this once:\n\n  export PORTUNUS_KEY={0}\n\nTry it:\n\n{1}",
-            secret.expose(),
-            trial(address, secret.expose())
-        );
+        text += &if is_first { first_key(address, keys, ledger, now).await? } else { mint(address) };
+        let _ = std::io::stdout().write_all(text.as_bytes());
         Ok(())
     }
 }
 
+/// Makes a first virtual key, and says it with lines to try.
+async fn first_key(
+    address: &str,
+    keys: &Keys,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let (key, secret) = keys.create(VirtualKey::named(KeyId::from(""), "first", now), None, now).await?;
+    ledger.open_key(&key, now).await?;
+    let (shown, trial) = (secret.expose(), trial(address, secret.expose()));
+    Ok(format!("\nA first virtual key, shown this once:\n\n  export PORTUNUS_KEY={shown}\n\nTry it:\n\n{trial}\n"))
+}
+
 fn mint(address: &str) -> String {
     format!(
-        "  curl -s http://{address}/admin/v1/keys -H \"Authorization: Bearer $PORTUNUS_ADMIN_KEY\" \
+        "\nMake a virtual key with\n\n  curl -s http://{address}/admin/v1/keys -H \"Authorization: Bearer $PORTUNUS_ADMIN_KEY\" \
          -H 'content-type: application/json' -d '{{\"name\":\"mine\"}}'\n"
     )
 }
