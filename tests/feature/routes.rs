@@ -38,6 +38,8 @@ async fn r1_every_route_that_is_not_public_refuses_a_caller_without_a_key_in_its
             let said = match route.wire.dialect() {
                 domain::Dialect::Anthropic => body["error"]["type"] == "authentication_error",
                 domain::Dialect::Bedrock => headers["x-amzn-errortype"] == "UnrecognizedClientException",
+                domain::Dialect::Cohere => body["message"].is_string(),
+                domain::Dialect::Gemini => body["error"]["status"] == "UNAUTHENTICATED",
                 domain::Dialect::OpenAi => body["error"]["code"] == "invalid_api_key",
             };
             assert!(said, "{path}: {headers:?} {body}");

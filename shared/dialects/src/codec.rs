@@ -204,7 +204,12 @@ pub fn codec(wire: Wire) -> &'static dyn Codec {
     match wire {
         Wire::AnthropicMessages => &crate::anthropic::messages::Messages,
         Wire::BedrockConverse => &crate::bedrock::converse::Converse,
+        Wire::BedrockInvoke => &crate::pending::Pending,
+        Wire::CohereChat => &crate::pending::Pending,
+        Wire::GeminiGenerate => &crate::pending::Pending,
         Wire::OpenAiChat => &crate::openai::chat::Chat,
+        Wire::OpenAiCompletions => &crate::pending::Pending,
+        Wire::OpenAiResponses => &crate::pending::Pending,
     }
 }
 

@@ -27,6 +27,8 @@ pub fn render(dialect: Dialect, error: &Error, call_id: &str) -> Rendered {
     match dialect {
         Dialect::Anthropic => crate::anthropic::error::render(error, call_id),
         Dialect::Bedrock => crate::bedrock::error::render(error),
+        Dialect::Cohere => crate::cohere::error::render(error),
+        Dialect::Gemini => crate::gemini::error::render(error),
         Dialect::OpenAi => crate::openai::error::render(error),
     }
 }
@@ -37,6 +39,8 @@ pub fn read(dialect: Dialect, refusal: &Refusal<'_>) -> Error {
     match dialect {
         Dialect::Anthropic => crate::anthropic::error::read(refusal),
         Dialect::Bedrock => crate::bedrock::error::read(refusal),
+        Dialect::Cohere => crate::cohere::error::read(refusal),
+        Dialect::Gemini => crate::gemini::error::read(refusal),
         Dialect::OpenAi => crate::openai::error::read(refusal),
     }
 }

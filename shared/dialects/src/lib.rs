@@ -17,7 +17,10 @@ pub mod malformed;
 
 pub mod anthropic;
 pub mod bedrock;
+pub mod cohere;
+pub mod gemini;
 pub mod openai;
+mod pending;
 
 pub use codec::{Codec, codec};
 pub use malformed::Malformed;

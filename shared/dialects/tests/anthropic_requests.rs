@@ -130,7 +130,7 @@ fn system_messages_move_to_the_top_in_their_order() {
 #[test]
 fn what_bedrock_guards_or_returns_as_json_is_said_in_words() {
     let own = |kind: &str, json: &str| {
-        let opaque = Opaque { dialect: Dialect::Bedrock, kind: kind.into(), json: Json::verbatim(json) };
+        let opaque = Opaque { wire: Wire::BedrockConverse, kind: kind.into(), json: Json::verbatim(json) };
         Block { content: Content::Other(opaque), cache: Some(CacheMark::default()) }
     };
     let guarded = own("guardContent", r#"{"text":{"text":"watch this"}}"#);
@@ -195,7 +195,7 @@ fn models_that_do_not_go_on_with_their_own_turn_get_one_of_the_users() {
     let request = asking(vec![user("a"), says(Role::Assistant, vec![Block::text("so")])]);
     assert_eq!(to(&request, adaptive).0["messages"].as_array().unwrap().len(), 3);
     assert_eq!(sent(&request).0["messages"].as_array().unwrap().len(), 2);
-    let paused = Opaque { dialect: Dialect::Anthropic, kind: "server_tool_use".into(), json: Json::empty_object() };
+    let paused = Opaque { wire: Wire::AnthropicMessages, kind: "server_tool_use".into(), json: Json::empty_object() };
     let request = asking(vec![user("a"), says(Role::Assistant, vec![Content::Other(paused).into()])]);
     assert_eq!(to(&request, adaptive).0["messages"].as_array().unwrap().len(), 2);
 }
@@ -204,7 +204,7 @@ fn models_that_do_not_go_on_with_their_own_turn_get_one_of_the_users() {
 
 #[test]
 fn a_question_of_which_nothing_can_be_sent_is_refused() {
-    let own = Opaque { dialect: Dialect::Bedrock, kind: "guardContent".into(), json: Json::empty_object() };
+    let own = Opaque { wire: Wire::BedrockConverse, kind: "guardContent".into(), json: Json::empty_object() };
     assert_eq!(refused(Content::Other(own)).param.as_deref(), Some("messages.0"));
 }
 
@@ -256,10 +256,10 @@ fn claudes_signatures_are_replayed_wherever_they_were_made_and_other_thoughts_ar
 
 #[test]
 fn other_dialects_own_blocks_are_named() {
-    let own = Opaque { dialect: Dialect::Bedrock, kind: "guardContent".into(), json: Json::empty_object() };
+    let own = Opaque { wire: Wire::BedrockConverse, kind: "guardContent".into(), json: Json::empty_object() };
     let mut request = asking(vec![says(Role::User, vec![Block::text("a"), Content::Other(own.clone()).into()])]);
     request.tools = vec![Tool { definition: ToolDefinition::Other(own), cache: None }];
-    request.extensions.push(Dialect::OpenAi, "store", Json::verbatim("true"));
+    request.extensions.push(Wire::OpenAiChat, "store", Json::verbatim("true"));
     request.sampling = Sampling {
         seed: number("1"),
         logit_bias: number(r#"{"1":2}"#),
@@ -503,7 +503,7 @@ fn unknown_fields_and_kinds_are_kept_for_this_dialect_and_named_for_others() {
     });
     let text = body.to_string();
     let request = wire().decode_request(&parse(text.as_bytes()).unwrap(), &Envelope::default()).unwrap();
-    let mut names: Vec<_> = request.extensions.foreign_to(Dialect::OpenAi).collect();
+    let mut names: Vec<_> = request.extensions.foreign_to(Wire::OpenAiChat).collect();
     names.sort_unstable();
     assert_eq!(
         names,

@@ -326,12 +326,12 @@ fn usage_is_told_at_the_start_where_known_and_whole_at_the_end() {
 
 #[test]
 fn what_only_other_dialects_understand_is_left_out() {
-    let own = |dialect| Opaque { dialect, kind: "x".into(), json: Json::verbatim(r#"{"type":"x"}"#) };
+    let own = |wire| Opaque { wire, kind: "x".into(), json: Json::verbatim(r#"{"type":"x"}"#) };
     let signature = |made_by| Delta::Signature(Signature { made_by, value: "s".into() });
     let events = written(&[
         begun(),
-        opened(0, Open::Other(own(Dialect::Bedrock))),
-        added(0, Delta::Other(own(Dialect::Bedrock))),
+        opened(0, Open::Other(own(Wire::BedrockConverse))),
+        added(0, Delta::Other(own(Wire::BedrockConverse))),
         Event::Close { index: 0 },
         opened(1, Open::Reasoning),
         added(1, signature(Dialect::OpenAi)),

@@ -89,7 +89,7 @@ fn same<T: std::fmt::Debug + PartialEq>(first: &T, second: &T, name: &str) {
 /// What a request is after a way through the wire, but for what the wire leaves out on purpose and says so.
 fn forget(request: &mut Request, dropped: &[String]) {
     request.stream_usage = false;
-    if !request.extensions.of(Dialect::OpenAi).any(|(key, value)| key == "store" && value.as_str() == "true") {
+    if !request.extensions.of(Wire::OpenAiChat).any(|(key, value)| key == "store" && value.as_str() == "true") {
         request.metadata.clear();
     }
     // A document without a name gets one.

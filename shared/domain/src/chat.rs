@@ -3,7 +3,11 @@
 //! It keeps the order of blocks, and keeps JSON (tool arguments, schemas) as it was written. What has
 //! no place here travels in `extensions` and comes out again on the dialect it came from only.
 
-use crate::{json::Json, tokens::UsageUpdate, wire::Dialect};
+use crate::{
+    json::Json,
+    tokens::UsageUpdate,
+    wire::{Dialect, Wire},
+};
 
 /// A request for a chat answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,11 +128,11 @@ pub enum Content {
     Other(Opaque),
 }
 
-/// Something one dialect alone understands, as it was written.
+/// Something one wire alone understands, as it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opaque {
-    pub dialect: Dialect,
-    /// The dialect's own name for it: `server_tool_use`, `guardContent`.
+    pub wire: Wire,
+    /// The wire's own name for it: `server_tool_use`, `guardContent`.
     pub kind: String,
     pub json: Json,
 }
@@ -138,6 +142,13 @@ pub struct Opaque {
 pub struct Signature {
     pub made_by: Dialect,
     pub value: String,
+}
+
+impl Signature {
+    /// Made by Claude, wherever it runs.
+    pub fn is_claudes(&self) -> bool {
+        matches!(self.made_by, Dialect::Anthropic | Dialect::Bedrock)
+    }
 }
 
 /// Where media is.
@@ -250,23 +261,23 @@ pub enum Reasoning {
     Adaptive { effort: Option<String> },
 }
 
-/// Top-level fields without a canonical home: (dialect, field name, value as written), in order.
+/// Top-level fields without a canonical home: (wire, field name, value as written), in order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Extensions(pub Vec<(Dialect, String, Json)>);
+pub struct Extensions(pub Vec<(Wire, String, Json)>);
 
 impl Extensions {
-    pub fn push(&mut self, dialect: Dialect, field: impl Into<String>, value: Json) {
-        self.0.push((dialect, field.into(), value));
+    pub fn push(&mut self, wire: Wire, field: impl Into<String>, value: Json) {
+        self.0.push((wire, field.into(), value));
     }
 
-    /// Those of one dialect.
-    pub fn of(&self, dialect: Dialect) -> impl Iterator<Item = (&str, &Json)> {
-        self.0.iter().filter(move |(d, ..)| *d == dialect).map(|(_, field, value)| (field.as_str(), value))
+    /// Those of one wire.
+    pub fn of(&self, wire: Wire) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().filter(move |(w, ..)| *w == wire).map(|(_, field, value)| (field.as_str(), value))
     }
 
-    /// The names of those of every other dialect: what a translation to `dialect` drops.
-    pub fn foreign_to(&self, dialect: Dialect) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(d, ..)| *d != dialect).map(|(_, field, _)| field.as_str())
+    /// The names of those of every other wire: what a translation to `wire` drops.
+    pub fn foreign_to(&self, wire: Wire) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(w, ..)| *w != wire).map(|(_, field, _)| field.as_str())
     }
 }
 

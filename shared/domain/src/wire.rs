@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Dialect {
     Anthropic,
     Bedrock,
+    Cohere,
+    Gemini,
     OpenAi,
 }
 
@@ -22,7 +24,12 @@ pub enum Operation {
 pub enum Wire {
     AnthropicMessages,
     BedrockConverse,
+    BedrockInvoke,
+    CohereChat,
+    GeminiGenerate,
     OpenAiChat,
+    OpenAiCompletions,
+    OpenAiResponses,
 }
 
 impl Wire {
@@ -34,7 +41,12 @@ impl Wire {
         match self {
             Wire::AnthropicMessages => "anthropic.messages",
             Wire::BedrockConverse => "bedrock.converse",
+            Wire::BedrockInvoke => "bedrock.invoke",
+            Wire::CohereChat => "cohere.chat",
+            Wire::GeminiGenerate => "gemini.generate",
             Wire::OpenAiChat => "openai.chat",
+            Wire::OpenAiCompletions => "openai.completions",
+            Wire::OpenAiResponses => "openai.responses",
         }
     }
 
@@ -47,8 +59,10 @@ impl Wire {
     pub fn dialect(self) -> Dialect {
         match self {
             Wire::AnthropicMessages => Dialect::Anthropic,
-            Wire::BedrockConverse => Dialect::Bedrock,
-            Wire::OpenAiChat => Dialect::OpenAi,
+            Wire::BedrockConverse | Wire::BedrockInvoke => Dialect::Bedrock,
+            Wire::CohereChat => Dialect::Cohere,
+            Wire::GeminiGenerate => Dialect::Gemini,
+            Wire::OpenAiChat | Wire::OpenAiCompletions | Wire::OpenAiResponses => Dialect::OpenAi,
         }
     }
 }

@@ -28,7 +28,7 @@ fn model(dialect: Dialect, name: &str, named: &Named) -> String {
         Dialect::Anthropic => {
             o.string("type", "model").string("id", name).string("display_name", name).string("created_at", NO_DATE);
         }
-        Dialect::Bedrock | Dialect::OpenAi => {
+        Dialect::Bedrock | Dialect::Cohere | Dialect::Gemini | Dialect::OpenAi => {
             o.string("id", name).string("object", "model").number("created", 0).string("owned_by", owner);
         }
     })

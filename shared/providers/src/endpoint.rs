@@ -1,7 +1,7 @@
 //! The URLs of a wire's operations, made once per provider.
 //!
-//! Models go into the body on these wires, so no value of a caller is ever part of a URL [E1, E6]; Bedrock's model ids,
-//! which are, the SDK encodes as one segment after [`is_segment`] has passed them.
+//! Where a wire names the model in its path, the name is percent-encoded as one segment after [`is_segment`] has passed
+//! it; on the others no value of a caller is ever part of a URL [E1, E6].
 
 use config::BaseUrl;
 use domain::{Operation, Wire};
@@ -10,19 +10,44 @@ use reqwest::Url;
 /// The most a model's name may take in a URL: an ARN of an inference profile fits several times.
 const MAX_SEGMENT: usize = 2048;
 
-/// The path of an operation under a provider's base URL; `None` where the wire has no such operation over plain HTTP.
-pub fn path(wire: Wire, operation: Operation) -> Option<&'static str> {
+/// The path of an operation under a provider's base URL, with [`MODEL`] where the model's name goes; `None` where the
+/// wire has no such operation over plain HTTP.
+pub fn path(wire: Wire, operation: Operation, stream: bool) -> Option<&'static str> {
     match (wire, operation) {
         (Wire::AnthropicMessages, Operation::Chat) => Some("/v1/messages"),
         (Wire::AnthropicMessages, Operation::CountTokens) => Some("/v1/messages/count_tokens"),
+        (Wire::CohereChat, Operation::Chat) => Some("/v2/chat"),
+        (Wire::GeminiGenerate, Operation::Chat) if stream => Some("/models/{model}:streamGenerateContent?alt=sse"),
+        (Wire::GeminiGenerate, Operation::Chat) => Some("/models/{model}:generateContent"),
+        (Wire::GeminiGenerate, Operation::CountTokens) => Some("/models/{model}:countTokens"),
         (Wire::OpenAiChat, Operation::Chat) => Some("/chat/completions"),
-        (Wire::BedrockConverse, _) | (Wire::OpenAiChat, Operation::CountTokens) => None,
+        (Wire::OpenAiCompletions, Operation::Chat) => Some("/completions"),
+        (Wire::OpenAiResponses, Operation::Chat) => Some("/responses"),
+        (Wire::OpenAiResponses, Operation::CountTokens) => Some("/responses/input_tokens"),
+        (Wire::BedrockConverse | Wire::BedrockInvoke, _)
+        | (Wire::CohereChat | Wire::OpenAiChat | Wire::OpenAiCompletions, Operation::CountTokens) => None,
     }
 }
+
+/// Stands for the model's name in a path.
+pub const MODEL: &str = "{model}";
 
 /// The URL of an operation.
 pub fn url(base: &BaseUrl, path: &str) -> Option<Url> {
     Url::parse(&[base.as_str(), path].concat()).ok()
+}
+
+/// A model's name as one segment of a URL; `None` if it cannot stand in one [E6].
+pub fn segment(model: &str) -> Option<String> {
+    use std::fmt::Write;
+    let mut encoded = String::with_capacity(model.len());
+    for byte in model.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => write!(encoded, "%{byte:02X}").ok()?,
+        }
+    }
+    is_segment(model).then_some(encoded)
 }
 
 /// Whether a value can stand in a URL as one segment once it is percent-encoded [E6]: never a dot segment, which URL
@@ -35,6 +60,14 @@ pub fn is_segment(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn e6_a_model_in_a_path_is_one_encoded_segment() {
+        assert_eq!(segment("tuned/x y?z#:"), None);
+        assert_eq!(segment("tuned/x?z#:é").as_deref(), Some("tuned%2Fx%3Fz%23%3A%C3%A9"));
+        assert_eq!(segment("gemini-2.5-pro").as_deref(), Some("gemini-2.5-pro"));
+        assert_eq!(segment(".."), None);
+    }
 
     #[test]
     fn e6_dot_segments_and_control_characters_are_no_segments() {

@@ -6,7 +6,7 @@ use crate::{
     dialer::bytes_of,
     endpoint,
 };
-use config::{Provider, Quirks};
+use config::{BaseUrl, Provider, Quirks};
 use domain::{Operation, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::{Body, Request, Url};
@@ -29,9 +29,31 @@ pub struct HttpUpstream {
 struct Endpoint {
     wire: Wire,
     operation: Operation,
-    url: Url,
+    stream: bool,
+    url: Address,
     /// Everything but the credential and what the attempt adds.
     headers: HeaderMap,
+}
+
+/// Where an operation is.
+enum Address {
+    Fixed(Url),
+    /// With [`endpoint::MODEL`] where the model's name goes.
+    OfModel {
+        base: BaseUrl,
+        path: &'static str,
+    },
+}
+
+impl Address {
+    fn url(&self, model: &str) -> Option<Url> {
+        match self {
+            Address::Fixed(url) => Some(url.clone()),
+            Address::OfModel { base, path } => {
+                endpoint::url(base, &path.replace(endpoint::MODEL, &endpoint::segment(model)?))
+            }
+        }
+    }
 }
 
 impl HttpUpstream {
@@ -47,8 +69,10 @@ impl HttpUpstream {
         let headers = headers(provider)?;
         let mut endpoints = Vec::new();
         for wire in &provider.speaks {
-            for operation in [Operation::Chat, Operation::CountTokens] {
-                endpoints.extend(endpoint(provider, *wire, operation, &headers)?);
+            for (operation, stream) in
+                [(Operation::Chat, false), (Operation::Chat, true), (Operation::CountTokens, false)]
+            {
+                endpoints.extend(endpoint(provider, *wire, operation, stream, &headers)?);
             }
         }
         Ok(Self {
@@ -61,8 +85,8 @@ impl HttpUpstream {
         })
     }
 
-    fn endpoint(&self, wire: Wire, operation: Operation) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.wire == wire && endpoint.operation == operation)
+    fn endpoint(&self, wire: Wire, operation: Operation, stream: bool) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|one| one.wire == wire && one.operation == operation && one.stream == stream)
     }
 }
 
@@ -77,7 +101,7 @@ impl Upstream for HttpUpstream {
     }
 
     fn serves(&self, wire: Wire, operation: Operation) -> bool {
-        self.endpoint(wire, operation).is_some()
+        self.endpoint(wire, operation, false).is_some()
     }
 
     fn quirks(&self) -> &Quirks {
@@ -85,9 +109,11 @@ impl Upstream for HttpUpstream {
     }
 
     async fn send(&self, attempt: Attempt<'_>) -> Result<Answer, Failure> {
-        let endpoint = self.endpoint(attempt.wire, attempt.operation).ok_or(Failure::before(Fault::Unserved))?;
+        let endpoint = self.endpoint(attempt.wire, attempt.operation, attempt.stream);
+        let endpoint = endpoint.ok_or(Failure::before(Fault::Unserved))?;
         let (connect, headers_by) = (attempt.limits.connect, attempt.limits.headers_by());
-        let request = endpoint.request(attempt, self.credential.current().await);
+        let url = endpoint.url.url(attempt.model.as_str()).ok_or(Failure::before(Fault::Unserved))?;
+        let request = endpoint.request(url, attempt, self.credential.current().await);
         let sent = self.dialer.send(request, Some(connect), Some(headers_by)).await?;
         let (parts, body) = sent.into_parts();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes_of(body) })
@@ -99,8 +125,8 @@ impl Upstream for HttpUpstream {
 }
 
 impl Endpoint {
-    fn request(&self, attempt: Attempt<'_>, credential: Option<(HeaderName, HeaderValue)>) -> Request {
-        let mut request = Request::new(Method::POST, self.url.clone());
+    fn request(&self, url: Url, attempt: Attempt<'_>, credential: Option<(HeaderName, HeaderValue)>) -> Request {
+        let mut request = Request::new(Method::POST, url);
         let mut headers = self.headers.clone();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(attempt.stream)));
         for (name, value) in attempt.headers {
@@ -133,14 +159,19 @@ fn endpoint(
     provider: &Provider,
     wire: Wire,
     operation: Operation,
+    stream: bool,
     headers: &HeaderMap,
 ) -> Result<Option<Endpoint>, &'static str> {
-    let Some(path) = endpoint::path(wire, operation) else { return Ok(None) };
+    let Some(path) = endpoint::path(wire, operation, stream) else { return Ok(None) };
     let base = provider.base_url.as_ref().ok_or("base_url is missing")?;
-    let url = endpoint::url(base, path).ok_or("base_url is not a URL")?;
+    let fixed = endpoint::url(base, path).ok_or("base_url is not a URL")?;
+    let url = match path.contains(endpoint::MODEL) {
+        true => Address::OfModel { base: base.clone(), path },
+        false => Address::Fixed(fixed),
+    };
     let mut headers = headers.clone();
     if wire == Wire::AnthropicMessages {
         headers.entry("anthropic-version").or_insert(ANTHROPIC_VERSION);
     }
-    Ok(Some(Endpoint { wire, operation, url, headers }))
+    Ok(Some(Endpoint { wire, operation, stream, url, headers }))
 }

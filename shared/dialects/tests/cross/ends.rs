@@ -25,6 +25,7 @@ fn column(wire: Wire) -> usize {
         Wire::OpenAiChat => 0,
         Wire::AnthropicMessages => 1,
         Wire::BedrockConverse => 2,
+        other => unreachable!("{other} is not among the recorded wires"),
     }
 }
 

@@ -52,6 +52,7 @@ fn model(wire: Wire, feature: &str) -> &'static str {
         Wire::BedrockConverse => "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         Wire::OpenAiChat if ["effort", "thinking"].iter().any(|word| feature.contains(word)) => "gpt-5",
         Wire::OpenAiChat => "gpt-4.1",
+        other => unreachable!("{other} is not among the recorded wires"),
     }
 }
 

@@ -36,5 +36,6 @@ fn reader(wire: Wire) -> &'static Reader {
         Wire::AnthropicMessages => &anthropic::READER,
         Wire::BedrockConverse => &bedrock::READER,
         Wire::OpenAiChat => &openai::READER,
+        other => unreachable!("{other} is not among the recorded wires"),
     }
 }

@@ -14,6 +14,7 @@ pub fn features(wire: Wire) -> Vec<Feature> {
         Wire::AnthropicMessages => anthropic(),
         Wire::BedrockConverse => bedrock(),
         Wire::OpenAiChat => openai(),
+        other => unreachable!("{other} is not among the recorded wires"),
     };
     all.into_iter().map(|(name, fields)| Feature { name, fields }).collect()
 }
@@ -30,6 +31,7 @@ pub fn plain(wire: Wire) -> Value {
         Wire::OpenAiChat => {
             json!({"model": "m", "max_completion_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]})
         }
+        other => unreachable!("{other} is not among the recorded wires"),
     }
 }
 

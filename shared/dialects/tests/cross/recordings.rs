@@ -87,6 +87,7 @@ impl Recording {
                     }
                 }
             },
+            other => unreachable!("{other} is not among the recorded wires"),
         }
     }
 }

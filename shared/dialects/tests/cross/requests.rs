@@ -41,6 +41,7 @@ fn models(wire: Wire) -> &'static [&'static str] {
             "meta.llama3-70b-instruct-v1:0",
         ],
         Wire::OpenAiChat => &["gpt-4.1", "o4-mini", "anthropic/claude-sonnet-4.5", "mistral-large-latest"],
+        other => unreachable!("{other} is not among the recorded wires"),
     }
 }
 

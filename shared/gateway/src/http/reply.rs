@@ -207,7 +207,7 @@ fn with_id(dialect: Dialect, mut response: Response, id: &CallId) -> Response {
         let own = match dialect {
             Dialect::Anthropic => Some("request-id"),
             Dialect::Bedrock => Some("x-amzn-requestid"),
-            Dialect::OpenAi => None,
+            Dialect::Cohere | Dialect::Gemini | Dialect::OpenAi => None,
         };
         if let Some(own) = own {
             response.headers_mut().insert(own, value.clone());

@@ -121,6 +121,8 @@ pub fn dialect_of(path: &str) -> Dialect {
     match () {
         () if path.starts_with("/v1/messages") => Dialect::Anthropic,
         () if path.starts_with("/model/") => Dialect::Bedrock,
+        () if path.starts_with("/v1beta/") => Dialect::Gemini,
+        () if path.starts_with("/v2/") => Dialect::Cohere,
         () => Dialect::OpenAi,
     }
 }

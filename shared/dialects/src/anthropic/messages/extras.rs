@@ -5,7 +5,7 @@
 
 use crate::{json::Node, malformed::Malformed};
 use domain::{
-    Dialect, Json,
+    Json, Wire,
     chat::{Extensions, Request},
 };
 
@@ -65,7 +65,7 @@ impl Extras {
     /// Notes one field of where the reader is.
     pub fn note(&mut self, key: &str, value: &Node<'_>) {
         let path = self.path.iter().map(String::as_str).chain([key]).collect::<Vec<_>>().join(".");
-        self.found.push(Dialect::Anthropic, path, value.json());
+        self.found.push(Wire::AnthropicMessages, path, value.json());
     }
 
     pub fn into_extensions(self) -> Extensions {
@@ -78,7 +78,7 @@ pub fn inside<'r>(request: &'r Request, parent: &str) -> impl Iterator<Item = (&
     let prefix = format!("{parent}.");
     request
         .extensions
-        .of(Dialect::Anthropic)
+        .of(Wire::AnthropicMessages)
         .filter_map(move |(path, value)| Some((path.strip_prefix(&prefix)?, value)))
         .filter(|(key, _)| !key.contains('.'))
 }

@@ -16,7 +16,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Dialect,
+    Wire,
     chat::{Block, Choice, Content, Extensions, FinishReason, Response},
     tokens::{UsageSoFar, UsageUpdate},
 };
@@ -92,12 +92,12 @@ fn extensions(body: &Node<'_>) -> Extensions {
     let mut found = Extensions::default();
     for (key, value) in body.fields().iter().filter(|(key, _)| !KNOWN.contains(&key.as_ref())) {
         if !value.is_null() {
-            found.push(Dialect::Anthropic, key.as_ref(), value.json());
+            found.push(Wire::AnthropicMessages, key.as_ref(), value.json());
         }
     }
     for (key, value) in body.get("usage").map(Node::fields).unwrap_or_default() {
         if !value.is_null() && !COUNTED.contains(&key.as_ref()) {
-            found.push(Dialect::Anthropic, format!("usage.{key}"), value.json());
+            found.push(Wire::AnthropicMessages, format!("usage.{key}"), value.json());
         }
     }
     found
@@ -117,7 +117,7 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
             None => o.null("stop_sequence"),
         };
         o.object("usage", |o| write_usage(response, o));
-        let own = response.extensions.of(Dialect::Anthropic).filter(|(path, _)| !path.contains('.'));
+        let own = response.extensions.of(Wire::AnthropicMessages).filter(|(path, _)| !path.contains('.'));
         own.for_each(|(field, value)| {
             o.json(field, value);
         });
@@ -135,7 +135,7 @@ fn write_usage(response: &Response, o: &mut Object<'_>) {
     so_far.merge(&response.usage);
     usage::write(&so_far.known(), o);
     o.maybe_string("service_tier", response.service_tier.as_deref().and_then(tier));
-    for (path, value) in response.extensions.of(Dialect::Anthropic) {
+    for (path, value) in response.extensions.of(Wire::AnthropicMessages) {
         if let Some(field) = path.strip_prefix("usage.") {
             o.json(field, value);
         }

@@ -7,7 +7,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
-    Dialect,
+    Dialect, Wire,
     chat::{Block, CacheMark, Content, Opaque, Signature, ToolCall, ToolResult},
 };
 
@@ -90,15 +90,15 @@ fn other(kind: &str, node: &Node<'_>) -> Content {
 
 /// A value only Bedrock understands.
 pub fn opaque(kind: &str, node: &Node<'_>) -> Opaque {
-    Opaque { dialect: Dialect::Bedrock, kind: kind.to_owned(), json: node.json() }
+    Opaque { wire: Wire::BedrockConverse, kind: kind.to_owned(), json: node.json() }
 }
 
 /// What a guarded text, or a tool's result in JSON, says in plain words: other dialects have no such blocks.
 pub fn in_words(opaque: &Opaque) -> Option<String> {
     let json = opaque.json.as_str();
-    match (opaque.dialect, opaque.kind.as_str()) {
-        (Dialect::Bedrock, "json") => Some(json.to_owned()),
-        (Dialect::Bedrock, "guardContent") => {
+    match (opaque.wire, opaque.kind.as_str()) {
+        (Wire::BedrockConverse, "json") => Some(json.to_owned()),
+        (Wire::BedrockConverse, "guardContent") => {
             parse_answer(json.as_bytes()).ok()?.get("text")?.str_of("text").map(str::to_owned)
         }
         _ => None,

@@ -11,7 +11,7 @@ use crate::json::{
     write::{self, Object},
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{Block, Content, Opaque, Signature, Source, ToolCall, ToolResult},
 };
 use std::borrow::Cow;
@@ -62,11 +62,11 @@ impl Elements {
             Content::Audio { source } => self.medium(&AUDIO, source, |_| {})?,
             Content::Video { source } => self.medium(&VIDEO, source, |_| {})?,
             Content::Reasoning { text, signature } => reasoning(text, signature.as_ref()),
-            Content::RedactedReasoning { data } if data.made_by == Dialect::OpenAi => return Ok(None),
+            Content::RedactedReasoning { data } if !data.is_claudes() => return Ok(None),
             Content::RedactedReasoning { data } => redacted(data),
             Content::ToolCall(call) => self.tool_call(call),
             Content::ToolResult(result) => self.tool_result(result)?,
-            Content::Other(opaque) if opaque.dialect == Dialect::Bedrock => other(opaque),
+            Content::Other(opaque) if opaque.wire == Wire::BedrockConverse => other(opaque),
             Content::Other(_) => return Ok(None),
         }))
     }
@@ -76,7 +76,7 @@ impl Elements {
     }
 
     fn text(&mut self, text: &str, citations: &[Opaque]) -> String {
-        let ours: Vec<&Opaque> = citations.iter().filter(|citation| citation.dialect == Dialect::Bedrock).collect();
+        let ours: Vec<&Opaque> = citations.iter().filter(|citation| citation.wire == Wire::BedrockConverse).collect();
         if ours.len() < citations.len() {
             self.drop("citations");
         }
@@ -151,7 +151,7 @@ impl Elements {
             Content::Text { text, .. } if text.trim().is_empty() => Ok(None),
             Content::Text { text, .. } => Ok(Some(text_element(text))),
             Content::Image { .. } | Content::Document { .. } | Content::Video { .. } => self.write(&block.content),
-            Content::Other(opaque) if opaque.dialect == Dialect::Bedrock => Ok(Some(other(opaque))),
+            Content::Other(opaque) if opaque.wire == Wire::BedrockConverse => Ok(Some(other(opaque))),
             _ => {
                 self.dropped.push(self.at.clone());
                 Ok(None)
@@ -180,7 +180,7 @@ fn other(opaque: &Opaque) -> String {
 }
 
 fn reasoning(text: &str, signature: Option<&Signature>) -> String {
-    let signature = signature.filter(|s| s.made_by != Dialect::OpenAi).map(|s| s.value.as_str());
+    let signature = signature.filter(|s| s.is_claudes()).map(|s| s.value.as_str());
     within("reasoningContent", |o| {
         o.object("reasoningText", |o| {
             o.string("text", text).maybe_string("signature", signature);
@@ -244,7 +244,7 @@ mod tests {
             signature: Some(Signature { made_by, value: "s".into() }),
         };
         let written = |made_by| Elements::of_answer().write(&thought(made_by)).unwrap().unwrap();
-        assert!(written(Dialect::Anthropic).contains(r#""signature":"s""#));
-        assert!(!written(Dialect::OpenAi).contains("signature"));
+        assert!(written(domain::Dialect::Anthropic).contains(r#""signature":"s""#));
+        assert!(!written(domain::Dialect::OpenAi).contains("signature"));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Dialect,
+    Wire,
     chat::{Block, Choice, Content, Extensions, FinishReason, Response},
     tokens::UsageSoFar,
 };
@@ -38,7 +38,7 @@ pub fn decode(body: &Node<'_>) -> Result<Response, Malformed> {
 fn extensions(body: &Node<'_>) -> Extensions {
     let mut extensions = Extensions::default();
     for (key, value) in body.fields().iter().filter(|(key, value)| !READ.contains(&key.as_ref()) && !value.is_null()) {
-        extensions.push(Dialect::Bedrock, key.as_ref(), value.json());
+        extensions.push(Wire::BedrockConverse, key.as_ref(), value.json());
     }
     extensions
 }
@@ -108,7 +108,7 @@ fn elements(choice: Option<&Choice>) -> Vec<String> {
 /// Bedrock's own fields, and the stop sequence where they do not tell it.
 fn extra(response: &Response, choice: Option<&Choice>, o: &mut Object<'_>) {
     let mut told = false;
-    for (key, json) in response.extensions.of(Dialect::Bedrock) {
+    for (key, json) in response.extensions.of(Wire::BedrockConverse) {
         told |= key == "additionalModelResponseFields";
         o.json(key, json);
     }

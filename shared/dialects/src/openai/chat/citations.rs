@@ -1,7 +1,7 @@
 //! Citations of other dialects as annotations: URLs have a form here, others are kept as they are.
 
 use crate::json::{parse_answer, write};
-use domain::{Dialect, chat::Opaque};
+use domain::{Wire, chat::Opaque};
 
 /// A citation written for a client of this dialect.
 pub enum Note {
@@ -13,7 +13,7 @@ pub enum Note {
 
 /// `start` and `end` are where the cited text stands in the content, in characters.
 pub fn note(citation: &Opaque, start: usize, end: usize) -> Note {
-    if citation.dialect == Dialect::OpenAi {
+    if citation.wire == Wire::OpenAiChat {
         return Note::Annotation(citation.json.as_str().to_owned());
     }
     url_citation(citation, start, end)

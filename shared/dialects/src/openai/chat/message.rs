@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{json::Node, malformed::Malformed};
 use domain::{
-    Dialect,
+    Wire,
     chat::{Block, Content, Opaque},
 };
 
@@ -88,7 +88,7 @@ fn field(key: &str, value: &Node<'_>) -> Block {
 /// The name and value of such a field.
 pub fn as_field(content: &Content) -> Option<(&str, &Opaque)> {
     match content {
-        Content::Other(opaque) if opaque.dialect == Dialect::OpenAi => {
+        Content::Other(opaque) if opaque.wire == Wire::OpenAiChat => {
             opaque.kind.strip_prefix(FIELD).map(|field| (field, opaque))
         }
         _ => None,

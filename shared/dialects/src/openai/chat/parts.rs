@@ -9,7 +9,7 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{
-    Dialect,
+    Wire,
     chat::{Block, CacheMark, Content, Opaque, Source},
 };
 
@@ -48,7 +48,7 @@ fn part(node: &Node<'_>) -> Result<Block, Malformed> {
 
 /// Something only this dialect understands.
 pub fn opaque(kind: &str, node: &Node<'_>) -> Opaque {
-    Opaque { dialect: Dialect::OpenAi, kind: kind.to_owned(), json: node.json() }
+    Opaque { wire: Wire::OpenAiChat, kind: kind.to_owned(), json: node.json() }
 }
 
 /// `cache_control` beside a part, a message or a tool, as Claude's hosts take it.
@@ -165,7 +165,7 @@ fn write(block: &Block, host: Host) -> Result<String, &'static str> {
             }))
         }
         Content::Document { source, name, .. } => write_document(source, name.as_deref(), mark),
-        Content::Other(opaque) if opaque.dialect == Dialect::OpenAi => Ok(opaque.json.as_str().to_owned()),
+        Content::Other(opaque) if opaque.wire == Wire::OpenAiChat => Ok(opaque.json.as_str().to_owned()),
         _ => Err("this provider does not take such content here"),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Dialect,
+    Wire,
     chat::{Block, Choice, Content, Extensions, FinishReason, Response},
 };
 
@@ -44,7 +44,7 @@ fn extensions(body: &Node<'_>) -> Extensions {
     let mut extensions = Extensions::default();
     for (key, value) in body.fields() {
         if !value.is_null() && !KNOWN.contains(&key.as_ref()) {
-            extensions.push(Dialect::OpenAi, key.as_ref(), value.json());
+            extensions.push(Wire::OpenAiChat, key.as_ref(), value.json());
         }
     }
     extensions
@@ -92,7 +92,7 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
         // Anthropic's and Bedrock's usual tier has another name here.
         let tier = response.service_tier.as_deref().map(|tier| if tier == "standard" { "default" } else { tier });
         o.maybe_string("service_tier", tier);
-        for (key, value) in response.extensions.of(Dialect::OpenAi) {
+        for (key, value) in response.extensions.of(Wire::OpenAiChat) {
             o.json(key, value);
         }
     })
@@ -100,7 +100,7 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
 
 fn write_choice(o: &mut Object<'_>, index: usize, choice: &Choice) {
     o.number("index", index as u64).object("message", |o| write_message(o, &choice.content));
-    match choice.logprobs.as_ref().filter(|logprobs| logprobs.dialect == Dialect::OpenAi) {
+    match choice.logprobs.as_ref().filter(|logprobs| logprobs.wire == Wire::OpenAiChat) {
         Some(logprobs) => o.json("logprobs", &logprobs.json),
         None => o.null("logprobs"),
     };

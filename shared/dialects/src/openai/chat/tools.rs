@@ -9,7 +9,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Dialect,
+    Wire,
     chat::{Content, Extensions, Opaque, Tool, ToolCall, ToolChoice, ToolDefinition},
 };
 
@@ -57,7 +57,7 @@ pub fn write(array: &mut Array<'_>, tool: &Tool, marks: bool) -> bool {
             });
             write_mark(o, tool.cache.as_ref().filter(|_| marks));
         }),
-        ToolDefinition::Other(opaque) if opaque.dialect == Dialect::OpenAi => array.json(&opaque.json),
+        ToolDefinition::Other(opaque) if opaque.wire == Wire::OpenAiChat => array.json(&opaque.json),
         ToolDefinition::Other(_) => return false,
     }
     true
@@ -69,7 +69,7 @@ pub fn read_choice(body: &Node<'_>, extensions: &mut Extensions) -> Result<Optio
         let Some(node) = body.get(key) else { continue };
         let choice = choice(node).map_err(|problem| problem.under(key))?;
         if choice.is_none() {
-            extensions.push(Dialect::OpenAi, key, node.json());
+            extensions.push(Wire::OpenAiChat, key, node.json());
         }
         return Ok(choice);
     }
@@ -162,5 +162,5 @@ pub fn call(id: &str, call: &ToolCall) -> String {
 
 /// Whether this is a call of another kind of tool, kept as it was written.
 pub fn is_call(opaque: &Opaque) -> bool {
-    opaque.dialect == Dialect::OpenAi && opaque.kind.starts_with(CALL)
+    opaque.wire == Wire::OpenAiChat && opaque.kind.starts_with(CALL)
 }

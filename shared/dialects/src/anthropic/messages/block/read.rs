@@ -3,7 +3,7 @@
 use super::{super::cache, super::extras::Extras, source};
 use crate::{json::Node, malformed::Malformed};
 use domain::{
-    Dialect,
+    Dialect, Wire,
     chat::{Block, Content, Opaque, Signature, ToolCall, ToolResult},
 };
 
@@ -46,7 +46,7 @@ pub fn block(node: &Node<'_>, extras: &mut Extras) -> Result<Block, Malformed> {
 
 /// A value only this dialect understands.
 pub fn opaque(kind: &str, node: &Node<'_>) -> Opaque {
-    Opaque { dialect: Dialect::Anthropic, kind: kind.to_owned(), json: node.json() }
+    Opaque { wire: Wire::AnthropicMessages, kind: kind.to_owned(), json: node.json() }
 }
 
 fn text(node: &Node<'_>, extras: &mut Extras) -> Result<Option<Content>, Malformed> {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use domain::{
-    Dialect,
+    Dialect, Wire,
     chat::{Block, CacheMark, Content, Opaque, Signature, ToolResult},
 };
 
@@ -65,7 +65,7 @@ pub fn answer(block: &Block, array: &mut Array<'_>) {
             o.string("type", "tool_use").string("id", &call.id).string("name", &call.name);
             o.raw("input", &input(&call.arguments));
         }),
-        Content::Other(opaque) if opaque.dialect == Dialect::Anthropic => array.json(&opaque.json),
+        Content::Other(opaque) if opaque.wire == Wire::AnthropicMessages => array.json(&opaque.json),
         _ => {}
     }
 }
@@ -91,9 +91,9 @@ pub fn input(arguments: &str) -> String {
 fn text_block(text: &str, citations: &[Opaque], mark: Option<&CacheMark>, room: &Room, array: &mut Array<'_>) {
     array.object(|o| {
         o.string("type", "text").string("text", text);
-        if citations.iter().any(|citation| citation.dialect == Dialect::Anthropic) {
+        if citations.iter().any(|citation| citation.wire == Wire::AnthropicMessages) {
             o.array("citations", |array| {
-                let own = citations.iter().filter(|citation| citation.dialect == Dialect::Anthropic);
+                let own = citations.iter().filter(|citation| citation.wire == Wire::AnthropicMessages);
                 own.for_each(|citation| array.json(&citation.json));
             });
         }
@@ -156,7 +156,7 @@ pub fn fate(content: &Content) -> Fate {
         Content::Reasoning { signature: Some(signature), .. } if is_claudes(signature) => Fate::Carried,
         Content::RedactedReasoning { data } if is_claudes(data) => Fate::Carried,
         Content::Reasoning { .. } | Content::RedactedReasoning { .. } => Fate::Dropped,
-        Content::Other(opaque) if opaque.dialect != Dialect::Anthropic => match in_words(opaque) {
+        Content::Other(opaque) if opaque.wire != Wire::AnthropicMessages => match in_words(opaque) {
             Some(text) if text.trim().is_empty() => Fate::Blank,
             Some(_) => Fate::Carried,
             None => Fate::Dropped,

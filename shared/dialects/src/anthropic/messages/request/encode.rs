@@ -17,7 +17,7 @@ use crate::{
     json::write::{self, Array, Object},
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{Block, Content, Request, Role},
 };
 
@@ -61,8 +61,8 @@ pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> 
 
 /// Names of what other dialects alone understand, and of what this one cannot put back.
 fn foreign(request: &Request) -> Vec<String> {
-    let mut names: Vec<String> = request.extensions.foreign_to(Dialect::Anthropic).map(str::to_owned).collect();
-    let own = request.extensions.of(Dialect::Anthropic).map(|(path, _)| path);
+    let mut names: Vec<String> = request.extensions.foreign_to(Wire::AnthropicMessages).map(str::to_owned).collect();
+    let own = request.extensions.of(Wire::AnthropicMessages).map(|(path, _)| path);
     names.extend(own.filter(|path| !extras::returns(path)).map(str::to_owned));
     names
 }
@@ -91,7 +91,7 @@ fn marks(block: &Block) -> usize {
     let inner = match &block.content {
         Content::ToolResult(result) => result.content.iter().map(marks).sum(),
         Content::Reasoning { .. } | Content::RedactedReasoning { .. } => return 0,
-        Content::Other(opaque) if opaque.dialect == Dialect::Anthropic => return 0,
+        Content::Other(opaque) if opaque.wire == Wire::AnthropicMessages => return 0,
         _ => 0,
     };
     inner + usize::from(block.cache.is_some())
@@ -170,7 +170,7 @@ fn output_config(request: &Request, plan: &Plan, output: &Output<'_>, o: &mut Ob
 
 /// Top-level fields that came in on this dialect.
 fn own_extensions(request: &Request, o: &mut Object<'_>) {
-    let own = request.extensions.of(Dialect::Anthropic).filter(|(path, _)| !path.contains('.'));
+    let own = request.extensions.of(Wire::AnthropicMessages).filter(|(path, _)| !path.contains('.'));
     own.for_each(|(field, value)| {
         o.json(field, value);
     });

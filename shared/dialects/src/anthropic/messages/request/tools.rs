@@ -15,7 +15,7 @@ use crate::{
     json::write::{Array, Object},
 };
 use domain::{
-    Dialect,
+    Wire,
     chat::{Content, Request, Tool, ToolChoice, ToolDefinition},
 };
 
@@ -68,7 +68,7 @@ pub fn tools<'r>(
 
 fn offers(request: &Request, at: usize, tool: &Tool, dropped: &mut Vec<String>) -> bool {
     match (&tool.definition, &request.tool_choice) {
-        (ToolDefinition::Other(opaque), _) if opaque.dialect != Dialect::Anthropic => {
+        (ToolDefinition::Other(opaque), _) if opaque.wire != Wire::AnthropicMessages => {
             dropped.push(format!("tools.{at}"));
             false
         }

@@ -137,7 +137,7 @@ fn is_carried(block: &Block, path: &str, dropped: &mut Vec<String>) -> Result<bo
             }
         }
         Content::Image { detail: Some(detail), .. } if detail != "auto" => dropped.push(format!("{path}.detail")),
-        Content::Text { citations, .. } if citations.iter().any(|c| c.dialect != domain::Dialect::Anthropic) => {
+        Content::Text { citations, .. } if citations.iter().any(|c| c.wire != domain::Wire::AnthropicMessages) => {
             dropped.push(format!("{path}.citations"));
         }
         _ => {}

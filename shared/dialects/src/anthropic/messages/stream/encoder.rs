@@ -11,7 +11,7 @@ use crate::{
     json::write::{self, Object},
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{FinishReason, Opaque},
     event::{Delta, Event, Open},
     tokens::UsageSoFar,
@@ -274,7 +274,7 @@ fn divisible(kind: &Open) -> bool {
 
 fn is_understood(kind: &Open) -> bool {
     match kind {
-        Open::Other(opaque) => opaque.dialect == Dialect::Anthropic,
+        Open::Other(opaque) => opaque.wire == Wire::AnthropicMessages,
         Open::RedactedReasoning { data } => is_claudes(data),
         _ => true,
     }
@@ -282,7 +282,7 @@ fn is_understood(kind: &Open) -> bool {
 
 fn is_writable(delta: &Delta) -> bool {
     match delta {
-        Delta::Citation(opaque) | Delta::Other(opaque) => opaque.dialect == Dialect::Anthropic,
+        Delta::Citation(opaque) | Delta::Other(opaque) => opaque.wire == Wire::AnthropicMessages,
         Delta::Signature(signature) => is_claudes(signature),
         _ => true,
     }

@@ -8,7 +8,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Dialect, Json,
+    Json, Wire,
     chat::{CacheMark, Extensions, Message, OutputFormat, Reasoning, Request, Role, Tool, ToolChoice, ToolDefinition},
 };
 
@@ -49,7 +49,7 @@ pub fn decode(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malfo
 fn extensions(body: &Node<'_>) -> Extensions {
     let mut extensions = Extensions::default();
     for (key, value) in body.fields().iter().filter(|(key, value)| !READ.contains(&key.as_ref()) && !value.is_null()) {
-        extensions.push(Dialect::Bedrock, key.as_ref(), value.json());
+        extensions.push(Wire::BedrockConverse, key.as_ref(), value.json());
     }
     extensions
 }
@@ -131,7 +131,7 @@ fn output_config(config: &Node<'_>, request: &mut Request) -> Result<Option<Stri
     request.output_format = config.object()?.optional("textFormat", text_format)?;
     let effort = config.optional("effort", Node::text)?;
     if config.fields().iter().any(|(key, _)| key != "textFormat" && key != "effort") {
-        request.extensions.push(Dialect::Bedrock, "outputConfig", config.json());
+        request.extensions.push(Wire::BedrockConverse, "outputConfig", config.json());
     }
     Ok(effort)
 }
@@ -172,12 +172,12 @@ fn apply(additional: Additional, effort: Option<String>, request: &mut Request) 
             let config = crate::json::write::object(|o| {
                 o.string("effort", &effort);
             });
-            request.extensions.push(Dialect::Bedrock, "outputConfig", Json::verbatim(config));
+            request.extensions.push(Wire::BedrockConverse, "outputConfig", Json::verbatim(config));
             Some(reasoning)
         }
         (reasoning, None) => reasoning,
     };
     if let Some(rest) = additional.rest {
-        request.extensions.push(Dialect::Bedrock, "additionalModelRequestFields", rest);
+        request.extensions.push(Wire::BedrockConverse, "additionalModelRequestFields", rest);
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     json::write::{self, Object},
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{OutputFormat, Request},
 };
 
@@ -153,7 +153,7 @@ impl Writer<'_> {
     }
 
     fn extensions(&self, o: &mut Object<'_>) {
-        let ours = self.request.extensions.of(Dialect::Bedrock);
+        let ours = self.request.extensions.of(Wire::BedrockConverse);
         let merged = ["additionalModelRequestFields", "outputConfig"];
         for (key, json) in ours.filter(|(key, _)| !merged.contains(key)) {
             o.json(key, json);
@@ -175,7 +175,7 @@ impl Writer<'_> {
         self.thinking.dropped.into_iter().for_each(|what| self.drop(what));
         std::mem::take(&mut self.tools.dropped).into_iter().for_each(|what| self.drop(what));
         let request = self.request;
-        request.extensions.foreign_to(Dialect::Bedrock).for_each(|field| self.drop(field));
+        request.extensions.foreign_to(Wire::BedrockConverse).for_each(|field| self.drop(field));
     }
 }
 

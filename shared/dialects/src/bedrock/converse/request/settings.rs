@@ -5,7 +5,7 @@ use crate::{
     bedrock::converse::{family::Family, fields::Fields, head::OTHER_CAPS},
     json::write,
 };
-use domain::{Dialect, Json, chat::OutputFormat};
+use domain::{Json, Wire, chat::OutputFormat};
 
 /// The most stop sequences Bedrock's models take.
 const STOPS: usize = 4;
@@ -63,7 +63,7 @@ impl Writer<'_> {
     }
 
     fn extension(&self, key: &str) -> Option<&Json> {
-        self.request.extensions.of(Dialect::Bedrock).find(|(name, _)| *name == key).map(|(_, json)| json)
+        self.request.extensions.of(Wire::BedrockConverse).find(|(name, _)| *name == key).map(|(_, json)| json)
     }
 
     /// The caller's own extra fields first, then ours; one cap only.

@@ -8,7 +8,7 @@ use crate::{
     json::{parse_answer, write},
 };
 use domain::{
-    Dialect, Error, Json,
+    Error, Json, Wire,
     chat::{CacheMark, OutputFormat, Request, Tool, ToolChoice, ToolDefinition},
 };
 
@@ -116,7 +116,7 @@ impl Plan<'_> {
 impl<'r> Plan<'r> {
     fn offer(&mut self, at: usize, tool: &'r Tool, abilities: &Abilities) -> Result<(), Error> {
         let text = match &tool.definition {
-            ToolDefinition::Other(opaque) if opaque.dialect == Dialect::Bedrock => write::object(|o| {
+            ToolDefinition::Other(opaque) if opaque.wire == Wire::BedrockConverse => write::object(|o| {
                 o.json(&opaque.kind, &opaque.json);
             }),
             ToolDefinition::Other(_) => {

@@ -2,7 +2,7 @@
 //! an assistant's tool calls come first in the next message, in call order, none missing and none too many.
 
 use domain::{
-    Dialect,
+    Dialect, Wire,
     chat::{Block, CacheMark, Content, Message, Role, ToolCall},
 };
 
@@ -121,7 +121,7 @@ fn left_out(content: &Content) -> Option<Why> {
             Some(Why::Foreign)
         }
         Content::RedactedReasoning { data } if !is_claudes(data.made_by) => Some(Why::Foreign),
-        Content::Other(opaque) if opaque.dialect != Dialect::Bedrock => Some(Why::Foreign),
+        Content::Other(opaque) if opaque.wire != Wire::BedrockConverse => Some(Why::Foreign),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     json::write::{self, Object},
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{FinishReason, Opaque},
     event::{Delta, Event, Open},
     tokens::UsageSoFar,
@@ -126,8 +126,8 @@ impl Encoder {
         self.refused |= *block == Open::Refusal;
         let bare_call = matches!(block, Open::ToolCall { .. });
         match block {
-            Open::Other(opaque) if opaque.dialect != Dialect::Bedrock => return,
-            Open::RedactedReasoning { data } if data.made_by == Dialect::OpenAi => return,
+            Open::Other(opaque) if opaque.wire != Wire::BedrockConverse => return,
+            Open::RedactedReasoning { data } if !data.is_claudes() => return,
             _ => self.open.push(Block { ours, theirs: None, bare_call }),
         }
         match block {
@@ -154,7 +154,7 @@ impl Encoder {
                 o.string("text", text);
             }),
             Delta::Reasoning(text) => self.write_thought(ours, "text", text, out),
-            Delta::Signature(signature) if signature.made_by == Dialect::OpenAi => {}
+            Delta::Signature(signature) if !signature.is_claudes() => {}
             Delta::Signature(signature) => self.write_thought(ours, "signature", &signature.value, out),
             Delta::Arguments(piece) => {
                 self.open.iter_mut().filter(|block| block.ours == ours).for_each(|block| block.bare_call = false);
@@ -220,7 +220,7 @@ impl Encoder {
     }
 
     fn write_opaque(&mut self, ours: u32, opaque: &Opaque, out: &mut Vec<u8>) {
-        if opaque.dialect == Dialect::Bedrock {
+        if opaque.wire == Wire::BedrockConverse {
             self.write_delta(ours, out, |o| {
                 o.json(&opaque.kind, &opaque.json);
             });

@@ -5,7 +5,7 @@ mod messages;
 use super::super::{head, tools};
 use crate::{codec::Envelope, json::Node, malformed::Malformed};
 use domain::{
-    Dialect,
+    Wire,
     chat::{Extensions, OutputFormat, Reasoning, Request, Sampling},
 };
 
@@ -72,7 +72,7 @@ fn extensions(body: &Node<'_>) -> Extensions {
     for (key, value) in body.fields() {
         let options = key == "stream_options" && value.fields().iter().any(|(key, _)| key != "include_usage");
         if options || (!value.is_null() && !KNOWN.contains(&key.as_ref())) {
-            extensions.push(Dialect::OpenAi, key.as_ref(), value.json());
+            extensions.push(Wire::OpenAiChat, key.as_ref(), value.json());
         }
     }
     extensions
@@ -111,7 +111,7 @@ fn output_format(body: &Node<'_>, extensions: &mut Extensions) -> Result<Option<
         "json_object" => Ok(Some(OutputFormat::JsonObject)),
         "json_schema" => body.required("response_format", |node| node.required("json_schema", schema)).map(Some),
         _ => {
-            extensions.push(Dialect::OpenAi, "response_format", node.json());
+            extensions.push(Wire::OpenAiChat, "response_format", node.json());
             Ok(None)
         }
     }

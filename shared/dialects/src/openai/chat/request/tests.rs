@@ -7,7 +7,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Dialect, Json,
+    Dialect, Json, Wire,
     chat::{
         Block, CacheMark, Content, Message, Opaque, OutputFormat, Reasoning, Request, Role, Signature, Source, Tool,
         ToolCall, ToolChoice, ToolDefinition, ToolResult,
@@ -151,7 +151,7 @@ fn every_form_of_tool_choice_is_read() {
         assert_eq!(read(json!({"tool_choice": form})).tool_choice, choice, "{form}");
     }
     let custom = read(json!({"tool_choice": {"type": "custom", "custom": {"name": "c"}}}));
-    assert_eq!((custom.tool_choice, custom.extensions.of(Dialect::OpenAi).count()), (None, 1));
+    assert_eq!((custom.tool_choice, custom.extensions.of(Wire::OpenAiChat).count()), (None, 1));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn calls_that_nobody_answered_are_answered_before_the_conversation_goes_on() {
 #[test]
 fn bedrocks_json_results_and_guarded_texts_are_texts() {
     let other = |kind: &str, json: &str| {
-        Content::Other(Opaque { dialect: Dialect::Bedrock, kind: kind.into(), json: Json::verbatim(json) }).into()
+        Content::Other(Opaque { wire: Wire::BedrockConverse, kind: kind.into(), json: Json::verbatim(json) }).into()
     };
     let turns = vec![
         said(Role::User, vec![other("guardContent", r#"{"text":{"text":"hi","qualifiers":["query"]}}"#)]),
@@ -398,7 +398,7 @@ fn s6_a_stream_always_asks_for_usage() {
 #[test]
 fn extensions_return_to_their_dialect_and_others_are_named() {
     let mut request = read(json!({"prompt_cache_key": "k", "verbosity": "low", "seed": 12345678901234567890u64}));
-    request.extensions.push(Dialect::Anthropic, "container", Json::verbatim("\"c\""));
+    request.extensions.push(Wire::AnthropicMessages, "container", Json::verbatim("\"c\""));
     let (body, dropped) = written_to("m", &request);
     assert_eq!((&body["prompt_cache_key"], &body["verbosity"]), (&json!("k"), &json!("low")));
     assert_eq!(body["seed"].to_string(), "12345678901234567890");
@@ -446,7 +446,7 @@ fn custom_tools_and_their_calls_are_written_as_they_were() {
 
 #[test]
 fn other_dialects_tools_and_blocks_are_named() {
-    let opaque = Opaque { dialect: Dialect::Anthropic, kind: "web_search".into(), json: Json::verbatim("{}") };
+    let opaque = Opaque { wire: Wire::AnthropicMessages, kind: "web_search".into(), json: Json::verbatim("{}") };
     let mut request = request(vec![said(Role::User, vec![Block::text("hi"), Content::Other(opaque.clone()).into()])]);
     request.tools = vec![Tool { definition: ToolDefinition::Other(opaque), cache: None }];
     request.tool_choice = Some(ToolChoice::Auto);

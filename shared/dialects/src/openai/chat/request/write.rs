@@ -8,7 +8,7 @@ use crate::{
     json::write::{self, Object},
 };
 use domain::{
-    Dialect, Error, Json,
+    Error, Json, Wire,
     chat::{OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice, ToolDefinition},
 };
 use messages::Messages;
@@ -186,7 +186,8 @@ fn write_stream(o: &mut Object<'_>, request: &Request) {
     if !request.stream {
         return;
     }
-    let more = request.extensions.of(Dialect::OpenAi).find(|(key, _)| *key == "stream_options").map(|(_, value)| value);
+    let more =
+        request.extensions.of(Wire::OpenAiChat).find(|(key, _)| *key == "stream_options").map(|(_, value)| value);
     let more = more.and_then(|value| crate::json::parse_answer(value.as_str().as_bytes()).ok());
     o.bool("stream", true).object("stream_options", |o| {
         for (key, value) in more.iter().flat_map(|more| more.fields()).filter(|(key, _)| key != "include_usage") {
@@ -214,14 +215,14 @@ fn write_who(o: &mut Object<'_>, request: &Request, dropped: &mut Vec<String>) {
 
 /// `store: true`: only then has the provider any use for `metadata`.
 fn stores(request: &Request) -> bool {
-    request.extensions.of(Dialect::OpenAi).any(|(key, value)| key == "store" && value.as_str() == "true")
+    request.extensions.of(Wire::OpenAiChat).any(|(key, value)| key == "store" && value.as_str() == "true")
 }
 
 fn write_extensions(o: &mut Object<'_>, request: &Request, dropped: &mut Vec<String>) {
-    for (key, value) in request.extensions.of(Dialect::OpenAi).filter(|(key, _)| *key != "stream_options") {
+    for (key, value) in request.extensions.of(Wire::OpenAiChat).filter(|(key, _)| *key != "stream_options") {
         o.json(key, value);
     }
-    dropped.extend(request.extensions.foreign_to(Dialect::OpenAi).map(str::to_owned));
+    dropped.extend(request.extensions.foreign_to(Wire::OpenAiChat).map(str::to_owned));
 }
 
 fn name_once(dropped: &mut Vec<String>, name: &str) {

@@ -31,7 +31,7 @@ fn an_answer_has_our_id_and_the_callers_model() {
 
 #[test]
 fn signatures_survive_a_client_of_this_dialect() {
-    let made_by = Dialect::Anthropic;
+    let made_by = domain::Dialect::Anthropic;
     let signature = Some(Signature { made_by, value: "sig".into() });
     let content: Vec<Block> = vec![
         Content::Reasoning { text: "hmm".into(), signature }.into(),
@@ -80,9 +80,9 @@ fn every_reason_has_a_word_the_sdks_know() {
 #[test]
 fn urls_cited_elsewhere_are_annotations_here() {
     let json = Json::verbatim(r#"{"type":"web_search_result_location","url":"https://a/b","title":"T"}"#);
-    let citation = Opaque { dialect: Dialect::Anthropic, kind: "web_search_result_location".into(), json };
+    let citation = Opaque { wire: Wire::AnthropicMessages, kind: "web_search_result_location".into(), json };
     let page =
-        Opaque { dialect: Dialect::Anthropic, kind: "page_location".into(), json: Json::verbatim(r#"{"page":1}"#) };
+        Opaque { wire: Wire::AnthropicMessages, kind: "page_location".into(), json: Json::verbatim(r#"{"page":1}"#) };
     let cited = Content::Text { text: "née".into(), citations: vec![citation, page] };
     let body = written(vec![Block::text("ab"), cited.into()], FinishReason::Stop);
     let message = &body["choices"][0]["message"];

@@ -13,7 +13,7 @@ use crate::{
     openai::error,
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{Content, FinishReason, Opaque, Signature},
     event::{Delta, Event, Open},
     tokens::{UsageSoFar, UsageUpdate},
@@ -179,7 +179,7 @@ impl Writer {
             }
             (Delta::Citation(citation), Kind::Text(start)) => self.cite(number, citation, *start, out),
             (Delta::Other(opaque), Kind::OtherCall) => self.delta(out, number, &calls(opaque.json.as_str()), None),
-            (Delta::Other(opaque), _) if opaque.dialect == Dialect::OpenAi && opaque.kind == "logprobs" => {
+            (Delta::Other(opaque), _) if opaque.wire == Wire::OpenAiChat && opaque.kind == "logprobs" => {
                 self.delta(out, number, "{}", Some(opaque));
             }
             _ => {}

@@ -237,15 +237,15 @@ fn metadata_goes_as_far_as_the_logs_alphabet() {
 #[test]
 fn other_dialects_fields_and_tools_are_named_and_bedrocks_own_written_back() {
     let mut request = asks("q");
-    request.extensions.push(Dialect::OpenAi, "store", Json::verbatim("true"));
-    request.extensions.push(Dialect::Bedrock, "guardrailConfig", Json::verbatim(r#"{"trace":"enabled"}"#));
+    request.extensions.push(Wire::OpenAiChat, "store", Json::verbatim("true"));
+    request.extensions.push(Wire::BedrockConverse, "guardrailConfig", Json::verbatim(r#"{"trace":"enabled"}"#));
     let beta = Json::verbatim(r#"{"anthropic_beta":["x"],"max_new_tokens":9}"#);
-    request.extensions.push(Dialect::Bedrock, "additionalModelRequestFields", beta);
-    let opaque = |dialect, kind: &str| {
+    request.extensions.push(Wire::BedrockConverse, "additionalModelRequestFields", beta);
+    let opaque = |wire, kind: &str| {
         let json = Json::verbatim(r#"{"name":"s"}"#);
-        Tool { definition: ToolDefinition::Other(Opaque { dialect, kind: kind.into(), json }), cache: None }
+        Tool { definition: ToolDefinition::Other(Opaque { wire, kind: kind.into(), json }), cache: None }
     };
-    request.tools = vec![opaque(Dialect::Anthropic, "web_search"), opaque(Dialect::Bedrock, "systemTool")];
+    request.tools = vec![opaque(Wire::AnthropicMessages, "web_search"), opaque(Wire::BedrockConverse, "systemTool")];
     let written = encoded(&request);
     assert!(written.body.contains(r#""tools":[{"systemTool":{"name":"s"}}]"#));
     assert!(written.body.contains(r#""additionalModelRequestFields":{"anthropic_beta":["x"]}"#));

@@ -31,7 +31,7 @@ fn delta(index: u32, delta: Delta) -> Event {
 
 #[test]
 fn a_stream_is_written_in_the_order_boto3_reads() {
-    let signature = Signature { made_by: Dialect::Anthropic, value: "s".into() };
+    let signature = Signature { made_by: domain::Dialect::Anthropic, value: "s".into() };
     let frames = written(&[
         start(),
         open(0, Open::Reasoning),
@@ -81,7 +81,7 @@ fn a_call_without_arguments_has_an_empty_object() {
 
 #[test]
 fn other_choices_and_other_dialects_blocks_are_left_out() {
-    let opaque = Opaque { dialect: Dialect::Anthropic, kind: "x".into(), json: domain::Json::empty_object() };
+    let opaque = Opaque { wire: Wire::AnthropicMessages, kind: "x".into(), json: domain::Json::empty_object() };
     let frames = written(&[
         start(),
         open(0, Open::Other(opaque.clone())),

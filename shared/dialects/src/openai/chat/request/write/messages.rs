@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use domain::{
-    Dialect, Error,
+    Error, Wire,
     chat::{Block, Content, Message, Opaque, Request, Role, ToolResult},
 };
 
@@ -240,10 +240,10 @@ impl<'t> Messages<'t> {
     }
 
     fn annotate<'m>(&mut self, citations: &'m [Opaque], path: &str, turn: &mut Turn<'m>) {
-        if citations.iter().any(|citation| citation.dialect != Dialect::OpenAi) {
+        if citations.iter().any(|citation| citation.wire != Wire::OpenAiChat) {
             self.dropped.push(format!("{path}.citations"));
         }
-        turn.annotations.extend(citations.iter().filter(|citation| citation.dialect == Dialect::OpenAi));
+        turn.annotations.extend(citations.iter().filter(|citation| citation.wire == Wire::OpenAiChat));
     }
 
     /// The id as OpenAI takes it: a longer one is hashed, here as in the result that answers it.

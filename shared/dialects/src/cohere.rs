@@ -1,0 +1,4 @@
+//! The Cohere dialect.
+
+/// Errors of the dialect.
+pub mod error;

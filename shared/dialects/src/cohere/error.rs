@@ -1,0 +1,14 @@
+//! Errors of the Cohere dialect.
+
+use crate::error::{Refusal, Rendered};
+use domain::Error;
+
+/// The error as Cohere writes one.
+pub fn render(error: &Error) -> Rendered {
+    crate::openai::error::render(error)
+}
+
+/// What a refusal of Cohere means.
+pub fn read(refusal: &Refusal<'_>) -> Error {
+    crate::openai::error::read(refusal)
+}

@@ -1,0 +1,4 @@
+//! The Gemini dialect.
+
+/// Errors of the dialect.
+pub mod error;
