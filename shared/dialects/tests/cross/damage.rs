@@ -1,16 +1,17 @@
 //! Recordings, damaged: every wire refuses them or carries them to every other, and never panics [I10].
 
-use super::{answers::REPLY, recordings::recordings};
+use super::{
+    answers::REPLY,
+    kits::{Kit, kits},
+    recordings::recordings,
+};
 use dialects::{
     codec,
     codec::{Abilities, Envelope, Target},
     framing::Frame,
     json::{parse, parse_answer},
 };
-use domain::{
-    Wire,
-    event::{Event, Grammar},
-};
+use domain::event::{Event, Grammar};
 use serde_json::{Value, json};
 
 /// Numbers in the same disorder every time: SplitMix64.
@@ -68,18 +69,11 @@ impl Dice {
     }
 }
 
-fn targets() -> impl Iterator<Item = (Wire, Target<'static>)> {
-    let models = [
-        (Wire::AnthropicMessages, "claude-opus-4-8"),
-        (Wire::BedrockConverse, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
-        (Wire::BedrockConverse, "us.amazon.nova-2-lite-v1:0"),
-        (Wire::OpenAiChat, "gpt-5"),
-        (Wire::OpenAiChat, "mistral-large-latest"),
-    ];
-    models.into_iter().flat_map(|(wire, model)| {
+fn targets() -> impl Iterator<Item = (&'static Kit, Target<'static>)> {
+    kits().flat_map(|kit| kit.models.iter().map(move |model| (kit, *model))).flat_map(|(kit, model)| {
         [true, false].map(|able| {
             let abilities = Abilities { response_schema: able, prompt_caching: able, ..Abilities::default() };
-            (wire, Target { model, abilities, default_output_cap: 4096, ..Target::default() })
+            (kit, Target { model, abilities, default_output_cap: 4096, ..Target::default() })
         })
     })
 }
@@ -88,22 +82,22 @@ fn targets() -> impl Iterator<Item = (Wire, Target<'static>)> {
 fn i10_damaged_requests_are_refused_or_carried_to_every_wire() {
     let (mut dice, mut carried, mut refused) = (Dice(1), 0, 0);
     let envelope = Envelope { model: Some("m"), stream: Some(true) };
-    for recording in Wire::ALL.into_iter().flat_map(recordings) {
+    for recording in kits().flat_map(recordings) {
         let Some(body) = recording.request().filter(|body| body.to_string().len() < 20_000) else { continue };
         for _ in 0..12 {
             let mut body = body.clone();
             (0..=dice.below(3)).for_each(|_| dice.damage(&mut body));
             let text = body.to_string();
             let Ok(node) = parse(text.as_bytes()) else { continue };
-            let _ = codec(recording.wire).head(&node, &envelope);
-            let Ok(request) = codec(recording.wire).decode_request(&node, &envelope) else {
+            let _ = codec(recording.kit.wire).head(&node, &envelope);
+            let Ok(request) = codec(recording.kit.wire).decode_request(&node, &envelope) else {
                 refused += 1;
                 continue;
             };
-            for (wire, target) in targets() {
-                if let Ok(encoded) = codec(wire).encode_request(&request, &target) {
+            for (to, target) in targets() {
+                if let Ok(encoded) = codec(to.wire).encode_request(&request, &target) {
                     parse_answer(encoded.body.as_bytes())
-                        .unwrap_or_else(|problem| panic!("{} to {wire}: {problem:?} of {text}", recording.file));
+                        .unwrap_or_else(|problem| panic!("{} to {}: {problem:?} of {text}", recording.file, to.wire));
                     carried += 1;
                 }
             }
@@ -133,21 +127,21 @@ fn damaged(frames: &[Frame], dice: &mut Dice) -> Vec<Frame> {
 #[test]
 fn i10_damaged_streams_keep_to_the_grammar_and_are_told_to_every_wire() {
     let (mut dice, mut told, mut refused) = (Dice(2), 0, 0);
-    for recording in Wire::ALL.into_iter().flat_map(recordings) {
+    for recording in kits().flat_map(recordings) {
         let Some(bytes) = recording.stream().filter(|bytes| bytes.len() < 30_000) else { continue };
-        let (mut cutter, mut frames) = (codec(recording.wire).framing().cutter(), Vec::new());
+        let (mut cutter, mut frames) = (codec(recording.kit.wire).framing().cutter(), Vec::new());
         cutter.push(&bytes, &mut frames).unwrap();
         cutter.finish(&mut frames).unwrap();
         for _ in 0..20 {
-            let (mut decoder, mut events) = (codec(recording.wire).decoder(), Vec::<Event>::new());
+            let (mut decoder, mut events) = (codec(recording.kit.wire).decoder(), Vec::<Event>::new());
             let broken = damaged(&frames, &mut dice).iter().try_for_each(|frame| decoder.push(frame, &mut events));
             let whole = broken.is_ok() && decoder.finish(&mut events).is_ok();
             let mut grammar = Grammar::default();
             let kept = events.iter().try_for_each(|event| grammar.push(event));
             kept.and_then(|()| if whole { grammar.end() } else { Ok(()) })
                 .unwrap_or_else(|why| panic!("{}: {why} in {events:?}", recording.file));
-            for wire in Wire::ALL {
-                let (mut encoder, mut out) = (codec(wire).encoder(&REPLY), Vec::new());
+            for to in kits() {
+                let (mut encoder, mut out) = (codec(to.wire).encoder(&REPLY), Vec::new());
                 events.iter().for_each(|event| encoder.push(event, &mut out));
                 encoder.finish(&mut out);
             }
@@ -161,22 +155,22 @@ fn i10_damaged_streams_keep_to_the_grammar_and_are_told_to_every_wire() {
 #[test]
 fn i10_damaged_answers_are_refused_or_told_to_every_wire() {
     let (mut dice, mut told, mut refused) = (Dice(3), 0, 0);
-    for recording in Wire::ALL.into_iter().flat_map(recordings) {
+    for recording in kits().flat_map(recordings) {
         let Some(body) = recording.answer().filter(|body| body.to_string().len() < 20_000) else { continue };
         for _ in 0..12 {
             let mut body = body.clone();
             dice.damage(&mut body);
             let text = body.to_string();
             let Ok(node) = parse_answer(text.as_bytes()) else { continue };
-            let _ = codec(recording.wire).glance_response(&node);
-            let Ok(answer) = codec(recording.wire).decode_response(&node) else {
+            let _ = codec(recording.kit.wire).glance_response(&node);
+            let Ok(answer) = codec(recording.kit.wire).decode_response(&node) else {
                 refused += 1;
                 continue;
             };
-            for wire in Wire::ALL {
-                let written = codec(wire).encode_response(&answer, &REPLY);
+            for to in kits() {
+                let written = codec(to.wire).encode_response(&answer, &REPLY);
                 parse_answer(written.as_bytes())
-                    .unwrap_or_else(|problem| panic!("{} to {wire}: {problem:?} of {text}", recording.file));
+                    .unwrap_or_else(|problem| panic!("{} to {}: {problem:?} of {text}", recording.file, to.wire));
             }
             told += 1;
         }

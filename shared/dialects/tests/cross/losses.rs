@@ -1,15 +1,11 @@
 //! What each pair of wires cannot carry: `tests/losses.toml` says it, and says neither too much nor too little.
 
-use super::{
-    maximal::{Feature, features, plain},
-    pairs,
-};
+use super::kits::{Kit, pairs};
 use dialects::{
     codec,
     codec::{Abilities, Envelope, Target},
     json::parse,
 };
-use domain::Wire;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -45,29 +41,18 @@ fn told() -> BTreeMap<Key, Loss> {
     told
 }
 
-/// A model of the provider that takes what its wire has.
-fn model(wire: Wire, feature: &str) -> &'static str {
-    match wire {
-        Wire::AnthropicMessages => "claude-sonnet-4-5",
-        Wire::BedrockConverse => "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        Wire::OpenAiChat if ["effort", "thinking"].iter().any(|word| feature.contains(word)) => "gpt-5",
-        Wire::OpenAiChat => "gpt-4.1",
-        other => unreachable!("{other} is not among the recorded wires"),
-    }
-}
-
 /// What becomes of a feature; nothing if it is carried.
-fn lost(from: Wire, to: Wire, feature: &Feature) -> Option<Loss> {
-    let mut body = plain(from);
-    feature.fields.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
+fn lost(from: &Kit, to: &Kit, feature: &str, fields: &Value) -> Option<Loss> {
+    let mut body = (from.plain)();
+    fields.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
     let text = body.to_string();
-    let what = format!("{from} to {to}: {}", feature.name);
-    let request = codec(from)
+    let what = format!("{} to {}: {feature}", from.wire, to.wire);
+    let request = codec(from.wire)
         .decode_request(&parse(text.as_bytes()).unwrap(), &Envelope { model: Some("m"), stream: None })
         .unwrap_or_else(|problem| panic!("{what}: {problem:?}"));
-    let abilities = Abilities { adaptive_thinking: feature.name.contains("effort"), ..Abilities::default() };
-    let target = Target { model: model(to, feature.name), abilities, default_output_cap: 9000, ..Target::default() };
-    match codec(to).encode_request(&request, &target) {
+    let abilities = Abilities { adaptive_thinking: feature.contains("effort"), ..Abilities::default() };
+    let target = Target { model: (to.model_for)(feature), abilities, default_output_cap: 9000, ..Target::default() };
+    match codec(to.wire).encode_request(&request, &target) {
         Ok(encoded) if encoded.dropped.is_empty() => None,
         Ok(encoded) => {
             Some(Loss { how: "dropped".into(), named: encoded.dropped.iter().map(|n| placeless(n)).collect() })
@@ -90,10 +75,10 @@ fn the_list_of_losses_is_complete_and_true() {
     let mut told = told();
     let mut wrong = Vec::new();
     // Equal wires pass through.
-    for (from, to) in pairs().filter(|(from, to)| from != to) {
-        for feature in features(from) {
-            let key = (from.to_string(), to.to_string(), feature.name.to_owned());
-            let found = lost(from, to, &feature);
+    for (from, to) in pairs().filter(|(from, to)| from.wire != to.wire) {
+        for (feature, fields) in (from.features)() {
+            let key = (from.wire.to_string(), to.wire.to_string(), feature.to_owned());
+            let found = lost(from, to, feature, &fields);
             let fits = match (&told.remove(&key), &found) {
                 (None, None) => true,
                 // An approximation may still name what of it is lost.

@@ -1,31 +1,31 @@
 //! The recordings in `tests/golden`.
 
+use super::kits::{Kit, kits};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use dialects::framing::{eventstream, sse};
-use domain::Wire;
 use serde_json::Value;
 use std::{fs, path::PathBuf, sync::LazyLock};
 
 pub struct Recording {
-    pub wire: Wire,
+    pub kit: &'static Kit,
     pub file: String,
     json: Value,
 }
 
-static ALL: LazyLock<Vec<Recording>> = LazyLock::new(|| Wire::ALL.into_iter().flat_map(of).collect());
+static ALL: LazyLock<Vec<Recording>> = LazyLock::new(|| kits().flat_map(of).collect());
 
 /// Those whose provider speaks this wire.
-pub fn recordings(wire: Wire) -> impl Iterator<Item = &'static Recording> {
-    ALL.iter().filter(move |recording| recording.wire == wire)
+pub fn recordings(kit: &Kit) -> impl Iterator<Item = &'static Recording> {
+    let wire = kit.wire;
+    ALL.iter().filter(move |recording| recording.kit.wire == wire)
 }
 
-fn of(wire: Wire) -> Vec<Recording> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(wire.name());
+fn of(kit: &'static Kit) -> Vec<Recording> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(kit.wire.name());
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<Recording> = paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .map(|path| Recording {
-            wire,
+            kit,
             file: path.file_name().unwrap().to_string_lossy().into_owned(),
             json: serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
         })
@@ -62,32 +62,8 @@ impl Recording {
             return Some(BASE64_STANDARD.decode(raw).unwrap());
         }
         let pieces = response.get("chunks").or(response.get("events"))?.as_array()?;
-        let mut bytes: Vec<u8> = pieces.iter().flat_map(|piece| self.framed(piece)).collect();
-        if self.wire == Wire::OpenAiChat {
-            bytes.extend_from_slice(b"data: [DONE]\n\n");
-        }
+        let mut bytes: Vec<u8> = pieces.iter().flat_map(self.kit.framed).collect();
+        bytes.extend_from_slice(self.kit.last);
         Some(bytes)
-    }
-
-    fn framed(&self, piece: &Value) -> Vec<u8> {
-        match self.wire {
-            Wire::AnthropicMessages => sse::event(piece["type"].as_str(), &piece.to_string()).into_bytes(),
-            Wire::OpenAiChat => sse::event(None, &piece.to_string()).into_bytes(),
-            Wire::BedrockConverse => match piece.get("headers") {
-                None => {
-                    let (name, payload) = piece.as_object().unwrap().iter().next().unwrap();
-                    eventstream::event(name, &payload.to_string())
-                }
-                Some(headers) => {
-                    let payload = piece["payload"].to_string();
-                    let named = |name: &str| headers[name].as_str();
-                    match (named(":event-type"), named(":exception-type")) {
-                        (Some(event), _) => eventstream::event(event, &payload),
-                        (_, exception) => eventstream::exception(exception.unwrap(), &payload),
-                    }
-                }
-            },
-            other => unreachable!("{other} is not among the recorded wires"),
-        }
     }
 }

@@ -4,17 +4,6 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::Usage;
 use serde_json::{Value, json};
 
-/// A second reader of one wire.
-pub struct Reader {
-    pub answer: fn(&Value) -> Answer,
-    pub stream: fn(&[u8]) -> Answer,
-    pub request: fn(&Value) -> Asked,
-    /// Fails where a request breaks a rule of the provider's.
-    pub obeys: fn(&Value, &str),
-    /// Fails where the official SDKs could not put a stream of ours together.
-    pub suits: fn(&[u8], &str),
-}
-
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     pub choices: Vec<Said>,

@@ -1,11 +1,65 @@
 //! A second reader of `bedrock.converse`.
 
-use super::said::{Answer, Asked, Call, Reader, Said, add, arguments, count, decoded, list, schema};
-use domain::Usage;
+use super::{End, Kit, Least, all};
+use crate::said::{Answer, Asked, Call, Said, add, arguments, count, decoded, list, schema};
+use dialects::framing::eventstream;
+use domain::{Usage, Wire};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
-pub const READER: Reader = Reader { answer, stream, request, obeys, suits };
+mod features;
+
+pub const KIT: Kit = Kit {
+    wire: Wire::BedrockConverse,
+    answer,
+    stream,
+    request,
+    obeys,
+    suits,
+    framed,
+    last: b"",
+    ends: &[
+        ("end_turn", End::Stop),
+        ("stop_sequence", End::StopSequence),
+        ("max_tokens", End::Length),
+        ("model_context_window_exceeded", End::Window),
+        ("tool_use", End::Tools),
+        ("content_filtered", End::Filtered),
+        ("guardrail_intervened", End::Guardrail),
+        ("malformed_model_output", End::Malformed),
+        ("malformed_tool_use", End::Malformed),
+        ("end_turn", End::Paused),
+    ],
+    tellable,
+    askable: all,
+    models: &[
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "us.amazon.nova-2-lite-v1:0",
+        "meta.llama3-70b-instruct-v1:0",
+    ],
+    model_for: |_| "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    plain: || json!({"inferenceConfig": {"maxTokens": 9000}, "messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
+    features: features::features,
+    least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
+};
+
+/// It says one thing, and has no field for how much of it was thought.
+fn tellable(answer: &mut Answer) {
+    answer.choices.truncate(1);
+    answer.usage.reasoning = 0;
+}
+
+fn framed(piece: &Value) -> Vec<u8> {
+    let Some(headers) = piece.get("headers") else {
+        let (name, payload) = piece.as_object().unwrap().iter().next().unwrap();
+        return eventstream::event(name, &payload.to_string());
+    };
+    let payload = piece["payload"].to_string();
+    match headers[":event-type"].as_str() {
+        Some(event) => eventstream::event(event, &payload),
+        None => eventstream::exception(headers[":exception-type"].as_str().unwrap(), &payload),
+    }
+}
 
 // ---- answers
 

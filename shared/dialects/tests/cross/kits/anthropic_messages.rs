@@ -1,11 +1,42 @@
 //! A second reader of `anthropic.messages`.
 
-use super::said::{Answer, Asked, Call, Reader, Said, add, arguments, count, decoded, events, list, schema};
-use domain::Usage;
+use super::{End, Kit, Least, all};
+use crate::said::{Answer, Asked, Call, Said, add, arguments, count, decoded, events, list, schema};
+use dialects::framing::sse;
+use domain::{Usage, Wire};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
-pub const READER: Reader = Reader { answer, stream, request, obeys, suits };
+mod features;
+
+pub const KIT: Kit = Kit {
+    wire: Wire::AnthropicMessages,
+    answer,
+    stream,
+    request,
+    obeys,
+    suits,
+    framed: |piece| sse::event(piece["type"].as_str(), &piece.to_string()).into_bytes(),
+    last: b"",
+    ends: &[
+        ("end_turn", End::Stop),
+        ("stop_sequence", End::StopSequence),
+        ("max_tokens", End::Length),
+        ("model_context_window_exceeded", End::Window),
+        ("tool_use", End::Tools),
+        ("refusal", End::Filtered),
+        ("refusal", End::Guardrail),
+        ("pause_turn", End::Paused),
+        ("end_turn", End::Malformed),
+    ],
+    tellable: |answer| answer.choices.truncate(1),
+    askable: all,
+    models: &["claude-haiku-4-5", "claude-opus-4-8"],
+    model_for: |_| "claude-sonnet-4-5",
+    plain: || json!({"model": "m", "max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]}),
+    features: features::features,
+    least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
+};
 
 // ---- answers
 

@@ -1,11 +1,45 @@
 //! A second reader of `openai.chat`.
 
-use super::said::{Answer, Asked, Call, Reader, Said, add, arguments, count, events, list, schema};
-use domain::Usage;
-use serde_json::Value;
+use super::{End, Kit, Least, all};
+use crate::said::{Answer, Asked, Call, Said, add, arguments, count, events, list, schema};
+use dialects::framing::sse;
+use domain::{Usage, Wire};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 
-pub const READER: Reader = Reader { answer, stream, request, obeys, suits };
+mod features;
+
+pub const KIT: Kit = Kit {
+    wire: Wire::OpenAiChat,
+    answer,
+    stream,
+    request,
+    obeys,
+    suits,
+    framed: |piece| sse::event(None, &piece.to_string()).into_bytes(),
+    last: b"data: [DONE]\n\n",
+    ends: &[
+        ("stop", End::Stop),
+        ("stop", End::StopSequence),
+        ("length", End::Length),
+        ("length", End::Window),
+        ("tool_calls", End::Tools),
+        ("content_filter", End::Filtered),
+        ("content_filter", End::Guardrail),
+        ("stop", End::Paused),
+        ("stop", End::Malformed),
+    ],
+    tellable: all,
+    askable: all,
+    models: &["gpt-4.1", "o4-mini", "anthropic/claude-sonnet-4.5", "mistral-large-latest"],
+    model_for: |feature| match ["effort", "thinking"].iter().any(|word| feature.contains(word)) {
+        true => "gpt-5",
+        false => "gpt-4.1",
+    },
+    plain: || json!({"model": "m", "max_completion_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]}),
+    features: features::features,
+    least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
+};
 
 // ---- answers
 
@@ -197,7 +231,7 @@ fn content(content: &Value, asked: &mut Asked, texts: fn(&mut Asked) -> &mut Vec
         match part["type"].as_str().unwrap() {
             "text" | "input_text" | "output_text" => add(texts(asked), part["text"].as_str().unwrap()),
             "refusal" => add(texts(asked), part["refusal"].as_str().unwrap()),
-            "file" | "document_url" => match super::said::paper(&part["file"]["file_data"]) {
+            "file" | "document_url" => match crate::said::paper(&part["file"]["file_data"]) {
                 Some(text) => asked.papers.push(text),
                 None => asked.media += 1,
             },

@@ -1,0 +1,136 @@
+//! Everything that can be asked on `anthropic.messages`, one thing at a time.
+
+use super::super::{Features, PIXEL};
+use serde_json::{Value, json};
+
+pub fn features() -> Features {
+    let mut all = settings();
+    all.extend(content());
+    all
+}
+
+fn settings() -> Features {
+    let tool = json!({"name": "f", "input_schema": {"type": "object"}});
+    let with = |key: &str, value: Value| {
+        let mut tool = tool.clone();
+        tool[key] = value;
+        json!({ "tools": [tool] })
+    };
+    let chosen = |choice: Value| json!({"tools": [tool], "tool_choice": choice});
+    vec![
+        ("max_tokens", json!({"max_tokens": 100})),
+        ("stream", json!({"stream": true})),
+        ("temperature", json!({"temperature": 0.5})),
+        ("top_p", json!({"top_p": 0.5})),
+        ("top_k", json!({"top_k": 5})),
+        ("stop_sequences", json!({"stop_sequences": ["END"]})),
+        ("more than 4 stop_sequences", json!({"stop_sequences": ["a", "b", "c", "d", "e"]})),
+        ("metadata.user_id", json!({"metadata": {"user_id": "u"}})),
+        ("service_tier: auto", json!({"service_tier": "auto"})),
+        ("service_tier: standard_only", json!({"service_tier": "standard_only"})),
+        ("thinking: enabled", json!({"thinking": {"type": "enabled", "budget_tokens": 2048}})),
+        ("thinking: adaptive", json!({"thinking": {"type": "adaptive"}})),
+        ("thinking: disabled", json!({"thinking": {"type": "disabled"}})),
+        ("thinking.display", json!({"thinking": {"type": "adaptive", "display": "omitted"}})),
+        ("output_config.effort", json!({"output_config": {"effort": "medium"}})),
+        ("output_config.format", json!({"output_config": {"format": {"type": "json_schema", "schema": {}}}})),
+        ("output_config.task_budget", json!({"output_config": {"task_budget": {"type": "tokens", "total": 9}}})),
+        ("cache_control", json!({"cache_control": {"type": "ephemeral"}})),
+        ("container", json!({"container": "c"})),
+        ("context_management", json!({"context_management": {"edits": []}})),
+        ("inference_geo", json!({"inference_geo": "us"})),
+        ("mcp_servers", json!({"mcp_servers": []})),
+        ("speed", json!({"speed": "fast"})),
+        ("tools: function", json!({ "tools": [tool] })),
+        ("tools: strict function", with("strict", json!(true))),
+        ("tools: marked function", with("cache_control", json!({"type": "ephemeral"}))),
+        ("tools: input_examples", with("input_examples", json!([{}]))),
+        ("tools: server tool", json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]})),
+        ("tool_choice: any", chosen(json!({"type": "any"}))),
+        ("tool_choice: none", chosen(json!({"type": "none"}))),
+        ("tool_choice: tool", chosen(json!({"type": "tool", "name": "f"}))),
+        ("tool_choice.disable_parallel_tool_use", chosen(json!({"type": "auto", "disable_parallel_tool_use": true}))),
+    ]
+}
+
+fn beside(part: Value) -> Value {
+    json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "look"}, part]}]})
+}
+
+fn said(block: Value) -> Value {
+    let said = json!([block, {"type": "text", "text": "x"}]);
+    json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": said},
+        {"role": "user", "content": "b"}]})
+}
+
+fn result(result: Value) -> Value {
+    let mut result = result;
+    (result["type"], result["tool_use_id"]) = ("tool_result".into(), "c".into());
+    let call = json!([{"type": "tool_use", "id": "c", "name": "f", "input": {}}]);
+    json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": call},
+        {"role": "user", "content": [result]}]})
+}
+
+fn content() -> Features {
+    let pixel = json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}});
+    let image = |source: Value| beside(json!({"type": "image", "source": source}));
+    let document = |source: Value| beside(json!({"type": "document", "source": source}));
+    let paper = json!({"type": "text", "media_type": "text/plain", "data": "hi"});
+    let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="});
+    let search =
+        json!({"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "x"}]});
+    let cited = json!({"type": "text", "text": "y", "citations": [{"type": "page_location", "cited_text": "z"}]});
+    vec![
+        ("system", json!({"system": "s"})),
+        (
+            "system between turns",
+            json!({"messages": [{"role": "user", "content": "a"},
+            {"role": "system", "content": "s"}, {"role": "user", "content": "b"}]}),
+        ),
+        (
+            "cache_control of a block",
+            beside(json!({"type": "text", "text": "b",
+            "cache_control": {"type": "ephemeral"}})),
+        ),
+        (
+            "cache_control.ttl",
+            beside(json!({"type": "text", "text": "b",
+            "cache_control": {"type": "ephemeral", "ttl": "1h"}})),
+        ),
+        ("image: base64", beside(pixel.clone())),
+        ("image: url", image(json!({"type": "url", "url": "https://a.example/b.png"}))),
+        ("image: file", image(json!({"type": "file", "file_id": "f"}))),
+        ("document: PDF", document(pdf.clone())),
+        ("document: text", document(paper.clone())),
+        ("document: url", document(json!({"type": "url", "url": "https://a.example/b.pdf"}))),
+        ("document: file", document(json!({"type": "file", "file_id": "f"}))),
+        ("document: pieces", document(json!({"type": "content", "content": [{"type": "text", "text": "x"}, pixel]}))),
+        ("document.title", beside(json!({"type": "document", "source": paper, "title": "t"}))),
+        ("document.context", beside(json!({"type": "document", "source": paper, "context": "c"}))),
+        (
+            "document.citations",
+            beside(json!({"type": "document", "source": pdf,
+            "citations": {"enabled": true}})),
+        ),
+        ("search_result", beside(search.clone())),
+        ("container_upload", beside(json!({"type": "container_upload", "file_id": "f"}))),
+        ("tool_result", result(json!({"content": "done"}))),
+        ("tool_result.is_error", result(json!({"content": "bad", "is_error": true}))),
+        ("tool_result with an image", result(json!({"content": [pixel]}))),
+        ("tool_result with a document", result(json!({"content": [{"type": "document", "source": pdf}]}))),
+        ("tool_result with a search_result", result(json!({"content": [search]}))),
+        ("thinking block", said(json!({"type": "thinking", "thinking": "hm", "signature": "s"}))),
+        ("redacted_thinking block", said(json!({"type": "redacted_thinking", "data": "AAAA"}))),
+        ("citations of the assistant", said(cited)),
+        (
+            "server_tool_use",
+            said(json!({"type": "server_tool_use", "id": "s", "name": "web_search",
+            "input": {}})),
+        ),
+        (
+            "assistant last",
+            json!({"messages": [{"role": "user", "content": "a"},
+            {"role": "assistant", "content": "I say"}]}),
+        ),
+    ]
+}
