@@ -51,6 +51,23 @@ pub trait Codec: Send + Sync {
 
     /// What an answer that passes through tells the gateway: usage, or why it is no answer [U6].
     fn glance_response(&self, body: &Node<'_>) -> Result<Glance, Malformed>;
+
+    /// Inbound: who writes the answers to this request, where their form follows the request's. `None`: this codec.
+    fn answering(&self, _body: &Node<'_>, _envelope: &Envelope<'_>) -> Option<&'static dyn Codec> {
+        None
+    }
+
+    /// Whether a request of this wire passes through to this model of a provider that speaks the wire, or must be written
+    /// anew because on this wire a body's form follows the model.
+    fn passes(&self, _body: &Node<'_>, _model: &str) -> bool {
+        true
+    }
+
+    /// Outbound: what the headers of a whole answer say about usage, on wires whose bodies need not. `header` reads one as
+    /// a number.
+    fn usage_in_headers(&self, _header: &dyn Fn(&str) -> Option<u64>) -> UsageUpdate {
+        UsageUpdate::default()
+    }
 }
 
 /// What the route says beside the body: for Bedrock the path names the model and the kind of answer.

@@ -6,6 +6,7 @@ use crate::{
 };
 use bytes::Bytes;
 use dialects::{
+    Codec, codec,
     codec::{Envelope, Reply},
     head::Head,
     json::Node,
@@ -128,6 +129,8 @@ pub struct Admitted {
 pub struct About {
     pub id: CallId,
     pub wire: Wire,
+    /// Writes the answer.
+    pub codec: &'static dyn Codec,
     pub model: String,
     pub stream: bool,
     pub stream_usage: bool,
@@ -140,9 +143,11 @@ pub struct About {
 
 impl About {
     pub fn of(call: &Call, request: &Request<'_>) -> Self {
+        let codec = codec(call.wire());
         Self {
             id: call.id.clone(),
             wire: call.wire(),
+            codec: codec.answering(&request.body, &call.envelope()).unwrap_or(codec),
             model: request.head.model.clone(),
             stream: request.head.stream,
             stream_usage: request.head.stream_usage,

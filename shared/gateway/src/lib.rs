@@ -28,7 +28,6 @@ pub mod target;
 
 use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
 use config::{Config, Prices};
-use dialects::codec;
 use domain::{Clock, Error, Operation};
 use futures::FutureExt;
 use identity::Identity;
@@ -143,7 +142,7 @@ impl Gateway {
                 Ok(facts.whole(&self.config, &about, body, &settled))
             }
             Outcome::Stream(live) => {
-                let voice = codec(about.wire).encoder(&about.reply());
+                let voice = about.codec.encoder(&about.reply());
                 let total = about.received.instant.checked_add(timeout.total);
                 let deadline = [about.deadline, total].into_iter().flatten().min();
                 let limits = tail::Limits { idle: timeout.idle, keep_alive: self.keep_alive, deadline };

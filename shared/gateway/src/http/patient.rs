@@ -4,7 +4,7 @@
 use super::{body::Kept, reply};
 use crate::call::{Abandon, About, Answer, AnswerBody, Streamed};
 use bytes::Bytes;
-use dialects::{codec, codec::Encoder};
+use dialects::codec::Encoder;
 use domain::Error;
 use futures::StreamExt;
 use std::{
@@ -25,7 +25,7 @@ pub async fn answer(
         () = tokio::time::sleep(commit_after) => {}
     }
     match progress.get().filter(|about| about.stream) {
-        Some(about) => Ok(reply::early(about, waiting(work, codec(about.wire).encoder(&about.reply()), keep_alive))),
+        Some(about) => Ok(reply::early(about, waiting(work, about.codec.encoder(&about.reply()), keep_alive))),
         None => work.await,
     }
 }

@@ -10,7 +10,6 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use config::{Config, ResponseMetadata};
 use dialects::{
-    codec,
     error::render,
     head::{Edit, copy},
     json,
@@ -71,7 +70,7 @@ impl Facts {
         let mut headers = self.headers(about);
         push(&mut headers, "x-portunus-cost-bound-usd", &self.worst_case.to_string());
         push_left(&mut headers, self.remaining);
-        let content_type = codec(about.wire).framing().content_type();
+        let content_type = about.codec.framing().content_type();
         Answer { status: 200, content_type, headers, body: AnswerBody::Stream(streamed) }
     }
 
@@ -136,7 +135,7 @@ fn shown(names: &[String]) -> String {
 
 /// A 200 committed before the provider said anything.
 pub fn early(about: &About, streamed: Streamed) -> Answer {
-    let content_type = codec(about.wire).framing().content_type();
+    let content_type = about.codec.framing().content_type();
     Answer { status: 200, content_type, headers: Vec::new(), body: AnswerBody::Stream(streamed) }
 }
 

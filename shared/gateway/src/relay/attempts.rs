@@ -181,16 +181,21 @@ impl Relay<'_> {
         let answer = self.send_renewed(target, wire, body).await?;
         let upstream_request_id = request_id(&answer.headers);
         let outcome = match (answer.status, self.about.stream) {
-            (200..300, true) => self.stream(wire, answer).await?,
-            (200..300, false) => self.whole(wire, answer).await?,
+            (200..300, true) => self.stream(target, wire, answer).await?,
+            (200..300, false) => self.whole(target, wire, answer).await?,
             _ => return Err(self.refused(wire, answer).await),
         };
         Ok((outcome, upstream_request_id))
     }
 
+    /// The same wire on both sides, and the same form where a wire has several.
+    fn passes(&self, target: &ResolvedTarget, wire: Wire) -> bool {
+        wire == self.call.wire() && codec(wire).passes(&self.request.body, target.model.as_str())
+    }
+
     /// The request in the target's words: copied with edits if it speaks the caller's wire, else translated.
     fn encode(&self, target: &ResolvedTarget, wire: Wire) -> Result<Encoded, Error> {
-        if wire == self.call.wire() {
+        if self.passes(target, wire) {
             let will = Will {
                 model: target.model.as_str(),
                 output_cap: self.plan.output_cap,
@@ -270,7 +275,7 @@ impl Relay<'_> {
         tokio::time::timeout_at(by.into(), read).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    async fn whole(&self, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
+    async fn whole(&self, target: &ResolvedTarget, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
         if !is_json(&answer.headers) {
             return Err(wrong_content_type().into());
         }
@@ -280,21 +285,21 @@ impl Relay<'_> {
             None => read.await,
         };
         let body = body.map_err(|error| Failed { error, charge: Charge::Ambiguous })?;
-        let carried = whole::carry(body, self.call.wire(), wire, &self.about.reply(), self.about.request_bytes);
-        let carried = carried.map_err(|(error, charge)| Failed { error, charge })?;
+        let in_headers = codec(wire).usage_in_headers(&|name| count(&answer.headers, name));
+        let said = whole::Said { wire, body, in_headers, passes: self.passes(target, wire) };
+        let carried = whole::carry(said, self.about).map_err(|(error, charge)| Failed { error, charge })?;
         Ok(Outcome::Whole { body: carried.body, metered: carried.metered })
     }
 
     /// Reads up to the first event that is part of an answer: until then a failure is no different from a refusal [U6].
-    async fn stream(&self, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
+    async fn stream(&self, target: &ResolvedTarget, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
         if !is_stream(&answer.headers, codec(wire).framing().content_type()) {
             return Err(self.not_a_stream(wire, &mut answer).await);
         }
-        let inbound = self.call.wire();
-        let carrier = if inbound == wire {
+        let carrier = if self.passes(target, wire) {
             Carrier::Pass(Pass::new(codec(wire), self.about.stream_usage))
         } else {
-            Carrier::Translate(Translate::new(codec(wire), codec(inbound).encoder(&self.about.reply())))
+            Carrier::Translate(Translate::new(codec(wire), self.about.codec.encoder(&self.about.reply())))
         };
         let mut live = Live::new(answer.body, codec(wire).framing().cutter(), carrier, self.plan.output_bound);
         let begun = async {
@@ -358,6 +363,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn is_stream(headers: &HeaderMap, expected: &str) -> bool {
     let kind = content_type(headers);
     kind.is_empty() || kind.starts_with(expected)
+}
+
+/// A header that holds a whole number.
+fn count(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
 /// The provider's own id of the request, whichever header it uses.

@@ -1,10 +1,10 @@
 //! Answers in one piece: read with a cap, checked to be answers [U6], passed or translated.
 
 use super::meter::Meter;
-use crate::call::{Charge, Metered};
+use crate::call::{About, Charge, Metered};
 use bytes::{Bytes, BytesMut};
-use dialects::{Malformed, codec, codec::Reply, json};
-use domain::{Error, Kind, Retry, Wire};
+use dialects::{Malformed, codec, codec::Glance, json};
+use domain::{Error, Kind, Retry, Wire, tokens::UsageUpdate};
 use futures::{StreamExt, stream::BoxStream};
 use providers::Broken;
 use std::time::Duration;
@@ -46,31 +46,39 @@ pub struct Carried {
     pub metered: Metered,
 }
 
+/// What the provider answered: on which wire, and what its headers say about usage.
+pub struct Said {
+    pub wire: Wire,
+    pub body: Bytes,
+    pub in_headers: UsageUpdate,
+    /// The caller has it as it is.
+    pub passes: bool,
+}
+
 /// Passes or translates a 200. What is no answer is an error, and says what it may have cost.
-pub fn carry(
-    body: Bytes,
-    inbound: Wire,
-    outbound: Wire,
-    reply: &Reply<'_>,
-    request_bytes: usize,
-) -> Result<Carried, (Error, Charge)> {
+pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
+    let Said { wire, body, in_headers, passes } = said;
     let lost = |problem: &Malformed| (no_answer(problem), Charge::Ambiguous);
     let node = json::parse_answer(&body).map_err(|problem| lost(&problem))?;
-    let glance = codec(outbound).glance_response(&node).map_err(|problem| lost(&problem))?;
+    let glance = codec(wire).glance_response(&node).map_err(|problem| lost(&problem))?;
     if let Some(error) = glance.error {
         return Err((error, Charge::Nothing));
     }
     let mut meter = Meter::default();
+    meter.glance(&Glance { usage: in_headers, ..Glance::default() });
     meter.glance(&glance);
-    let mut metered = meter.metered(request_bytes);
+    let mut metered = meter.metered(about.request_bytes);
     metered.service_tier = node.str_of("service_tier").map(str::to_owned);
-    if inbound == outbound {
+    if passes {
         drop(node);
         return Ok(Carried { body, metered });
     }
-    let response = codec(outbound).decode_response(&node).map_err(|problem| lost(&problem))?;
+    let mut response = codec(wire).decode_response(&node).map_err(|problem| lost(&problem))?;
+    if response.usage.is_empty() {
+        response.usage = in_headers;
+    }
     metered.service_tier = response.service_tier.clone();
-    let body = codec(inbound).encode_response(&response, reply).into();
+    let body = about.codec.encode_response(&response, &about.reply()).into();
     Ok(Carried { body, metered })
 }
 
