@@ -7,6 +7,8 @@
 pub mod call;
 /// The canonical chat request and response.
 pub mod chat;
+/// The canonical embedding request and answer.
+pub mod embedding;
 /// One error, rendered per dialect elsewhere.
 pub mod error;
 /// The canonical events of a streamed answer, and their grammar.
@@ -17,10 +19,16 @@ pub mod ids;
 pub mod json;
 /// Virtual keys and their policy.
 pub mod key;
+/// What services use beside plain tokens.
+pub mod media;
 /// Exact money: the only file that multiplies it.
 pub mod money;
+/// The canonical rerank request and answer.
+pub mod rerank;
 /// Values that cannot be printed.
 pub mod secret;
+/// What providers offer beside chat: names only.
+pub mod service;
 /// Clocks, instants and budget windows.
 pub mod time;
 /// Token counts, and what each of them includes.
@@ -33,6 +41,7 @@ pub use ids::{Alias, CallId, KeyId, ModelName, ProviderName};
 pub use json::Json;
 pub use money::Usd;
 pub use secret::Secret;
+pub use service::{Api, Service, Task};
 pub use time::{Clock, Timestamp};
 pub use tokens::Usage;
 pub use wire::{Dialect, Operation, Wire};
