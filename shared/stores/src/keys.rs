@@ -88,7 +88,8 @@ impl Keys {
         };
         let id = KeyId::from(format!("key_{public}"));
         let prefix = format::shown(&secret);
-        let key = VirtualKey { id, prefix, created_at: now, version: 1, ..key };
+        let lanes = crate::ledger::first_lanes(&key);
+        let key = VirtualKey { id, prefix, created_at: now, version: 1, lanes, ..key };
         let record = KeyRecord { key, live: vec![self.live(&secret)] };
         let mut writes = vec![Write::Put(Put::new(&self.names.keys, record.main_item()).if_absent())];
         writes.push(Write::Put(Put::new(&self.names.keys, record.listed_item())));

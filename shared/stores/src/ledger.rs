@@ -24,6 +24,7 @@ use domain::{Usd, call::State, time::Clock};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+pub(crate) use lane::first_lanes;
 pub use spend::Spend;
 pub use sweep::Swept;
 

@@ -60,9 +60,23 @@ pub fn wanted(ask: &Ask<'_>, window: &str) -> Reservation {
     }
 }
 
+/// Lanes of a key without a budget: no money is lent to them, and a lane is cheaper the fewer holds it carries.
+const FREE_LANES: u32 = 8;
+
+/// How many lanes a new key starts with. Those of a key with a budget share it: one, until it proves hot.
+pub fn first_lanes(key: &VirtualKey) -> u32 {
+    let least = if key.max_budget.is_none() { FREE_LANES } else { 1 };
+    key.lanes.max(least)
+}
+
 /// How many lanes a key's calls spread over. Calls in flight are counted per lane, so a limit on them means one.
 pub fn lanes(key: &VirtualKey) -> u32 {
     if key.max_parallel.is_some() { 1 } else { key.lanes.max(1) }
+}
+
+/// Every lane that a key's calls may ever have gone to.
+pub fn all_lanes(key: &VirtualKey) -> impl Iterator<Item = String> {
+    (0..key.lanes.max(1)).map(|number| lane(&key.id, number))
 }
 
 /// The same call always goes to the same lane, so that a repetition finds its hold.

@@ -3,10 +3,11 @@
 use super::{
     Ledger, LedgerError,
     chain::Chain,
-    lane::{holds, lane, lane_key, lanes, spent_name},
+    lane::{all_lanes, holds, lane_key, spent_name},
 };
 use crate::table::{Get, Item};
 use domain::{Timestamp, Usd, key::VirtualKey};
+use futures::future::try_join_all;
 use std::collections::BTreeSet;
 
 /// Figures of one key.
@@ -25,33 +26,33 @@ impl Ledger {
     /// As the table.
     pub async fn spend(&self, key: &VirtualKey, now: Timestamp) -> Result<Spend, LedgerError> {
         let chain = Chain::of(key, now);
-        let mut names: BTreeSet<String> = (0..lanes(key)).map(|number| lane(&key.id, number)).collect();
+        let mut names: BTreeSet<String> = all_lanes(key).collect();
         let mut spend = Spend::default();
         if let Some(scope) = chain.scopes.first() {
             spend.settled = self.scope(scope).await?.spent;
             let loans = self.loans(&scope.pk).await?;
             names.extend(loans.iter().filter_map(|loan| loan.text("lane")).map(str::to_owned));
         }
-        for name in names {
-            let read = Get::consistent(&self.names.quotas, lane_key(&name));
-            if let Some(lane) = self.table.get(&read).await? {
-                spend.settled = spend.settled.saturating_add(spent(&lane, &chain.code));
-                spend.reserved = spend.reserved.saturating_add(holds(&lane).map(|(_, hold)| hold.worst).sum());
-            }
+        for lane in self.lane_items(names).await? {
+            spend.settled = spend.settled.saturating_add(spent(&lane, &chain.code));
+            spend.reserved = spend.reserved.saturating_add(holds(&lane).map(|(_, hold)| hold.worst).sum());
         }
         Ok(spend)
     }
 
-    /// Spent in a window by the lanes a key has now.
+    /// Spent in a window by the lanes of a key.
     pub(super) async fn spent_by_lanes(&self, key: &VirtualKey, code: &str) -> Result<Usd, LedgerError> {
-        let mut sum = Usd::ZERO;
-        for number in 0..lanes(key) {
-            let read = Get::consistent(&self.names.quotas, lane_key(&lane(&key.id, number)));
-            if let Some(lane) = self.table.get(&read).await? {
-                sum = sum.saturating_add(spent(&lane, code));
-            }
-        }
-        Ok(sum)
+        let lanes = self.lane_items(all_lanes(key)).await?;
+        Ok(lanes.iter().map(|lane| spent(lane, code)).sum())
+    }
+
+    /// The lanes of these names that exist, read at once.
+    async fn lane_items(&self, names: impl IntoIterator<Item = String>) -> Result<Vec<Item>, LedgerError> {
+        let reads = names
+            .into_iter()
+            .map(|name| async move { self.table.get(&Get::consistent(&self.names.quotas, lane_key(&name))).await });
+        let read: Vec<Option<Item>> = try_join_all(reads).await?;
+        Ok(read.into_iter().flatten().collect())
     }
 }
 
