@@ -1,7 +1,8 @@
 //! The only HTTP client of the project [E8]: one place where addresses are judged, at connect, after DNS [E4].
 //!
 //! It speaks HTTP/1.1, follows no redirect, reads no proxy settings, asks for uncompressed answers, and has no
-//! switch that weakens TLS [U9]. The AWS SDKs ride it too (see [`sdk`]).
+//! switch that weakens TLS [U9]. The AWS SDKs ride it too (see [`sdk`]); calls to providers over plain HTTP go
+//! by a [`line`](Dialer::line) of their own, under the same judgement.
 
 use crate::{Broken, Failure, Fault};
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use config::{HostPort, egress::Egress};
 use futures::{StreamExt, stream::BoxStream};
 use guard::Reach;
 use http::{HeaderMap, HeaderValue, header};
+use line::Line;
 use reqwest::{Body, Client, Request, Url, redirect};
 use resolver::{Checked, Resolve, SystemResolver};
 use std::{
@@ -20,8 +22,12 @@ use std::{
 
 /// How long one connection may take to be made.
 pub mod connect;
+/// One connection, driven by its user.
+mod connection;
 /// Which addresses may be dialled.
 pub mod guard;
+/// The way to one origin.
+pub mod line;
 /// Names to addresses, judged.
 pub mod resolver;
 /// The dialer as the AWS SDKs see it.
@@ -32,6 +38,9 @@ const MAX_HEADERS: usize = 64 * 1024;
 
 /// How long a connection may stay unused. Shorter than the common server's 60 s, so that a reused one is alive.
 const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// How the project names itself to others.
+pub(crate) const USER_AGENT: &str = concat!("portunus/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests to addresses that its policy lets pass. Clones share connections.
 #[derive(Clone)]
@@ -135,20 +144,40 @@ impl Dialer {
             }
             None => sending.await,
         };
-        accept(response.map_err(|error| failure_of(&error))?)
+        let response = response.map_err(|error| failure_of(&error))?;
+        accept(response.headers())?;
+        Ok(response.into())
     }
 
-    /// The client that may dial this URL: literal addresses are judged here, since they skip the resolver.
+    /// The way to the origin of this URL, with connections of its own.
+    ///
+    /// # Errors
+    /// The address may not be dialled, or TLS could not be set up.
+    pub fn line(&self, url: &Url) -> Result<Line, Failure> {
+        let reach = self.reach_for(url)?;
+        let checked = Checked::new(self.0.resolver.clone(), reach);
+        let connector = line::connector(checked, reach != Reach::Anywhere).map_err(|_| Failure::before(Fault::Tls))?;
+        Line::new(connector, url).ok_or(Failure::before(Fault::Misconfigured))
+    }
+
     fn client_for(&self, url: &Url) -> Result<&Client, Failure> {
+        match self.reach_for(url)? {
+            Reach::Anywhere => self.0.open.as_ref().ok_or(Failure::before(Fault::Refused)),
+            Reach::PrivateToo | Reach::Public => Ok(&self.0.guarded),
+        }
+    }
+
+    /// How far this URL may lead: literal addresses are judged here, since they skip the resolver.
+    fn reach_for(&self, url: &Url) -> Result<Reach, Failure> {
         let refused = Failure::before(Fault::Refused);
         let host = url.host_str().ok_or(refused)?;
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let port = url.port_or_known_default().ok_or(refused)?;
         if self.0.allow.iter().any(|allowed| allowed.port == port && allowed.host == bare) {
-            return self.0.open.as_ref().ok_or(refused);
+            return Ok(Reach::Anywhere);
         }
         let literal_passes = bare.parse().map_or(true, |address| self.0.reach.passes(address));
-        if url.scheme() == "https" && literal_passes { Ok(&self.0.guarded) } else { Err(refused) }
+        if url.scheme() == "https" && literal_passes { Ok(self.0.reach) } else { Err(refused) }
     }
 }
 
@@ -167,19 +196,18 @@ fn client(resolver: Checked) -> reqwest::ClientBuilder {
         .http1_only()
         .tcp_nodelay(true)
         .pool_idle_timeout(POOL_IDLE)
-        .user_agent(concat!("portunus/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .connector_layer(connect::PatienceLayer)
         .dns_resolver(Arc::new(resolver))
 }
 
 /// Refuses headers past the cap, and encodings nobody asked for [U5].
-fn accept(response: reqwest::Response) -> Result<http::Response<Body>, Failure> {
-    let headers = response.headers();
+fn accept(headers: &HeaderMap) -> Result<(), Failure> {
     if size(headers) > MAX_HEADERS {
         return Err(Failure::after(Fault::HeadersTooLarge));
     }
     let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity");
-    if encoded { Err(Failure::after(Fault::Invalid)) } else { Ok(response.into()) }
+    if encoded { Err(Failure::after(Fault::Invalid)) } else { Ok(()) }
 }
 
 fn size(headers: &HeaderMap) -> usize {
@@ -227,7 +255,7 @@ fn failure_of(error: &reqwest::Error) -> Failure {
     }
 }
 
-fn connect_fault(error: &reqwest::Error) -> Fault {
+fn connect_fault(error: &(dyn StdError + 'static)) -> Fault {
     // rustls' errors arrive as invalid data.
     let tls = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
     match () {

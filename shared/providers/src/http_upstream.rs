@@ -3,13 +3,15 @@
 use crate::{
     Answer, Attempt, Dialer, Failure, Fault, Upstream,
     auth::{Credential, Renewal},
-    dialer::bytes_of,
+    dialer::{USER_AGENT, line::Line},
     endpoint,
 };
+use bytes::Bytes;
 use config::{BaseUrl, Provider, Quirks};
 use domain::{Operation, Wire};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use reqwest::{Body, Request, Url};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
+use reqwest::Url;
 use std::sync::Arc;
 
 /// The version of Anthropic's API that its wire is written down for. Source: `docs.anthropic.com/en/api/versioning`.
@@ -17,7 +19,8 @@ const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// One such provider.
 pub struct HttpUpstream {
-    dialer: Dialer,
+    /// The way to it, or why there is none.
+    line: Result<Line, Failure>,
     wires: Vec<Wire>,
     region: Option<String>,
     quirks: Quirks,
@@ -30,14 +33,14 @@ struct Endpoint {
     wire: Wire,
     operation: Operation,
     stream: bool,
-    url: Address,
+    address: Address,
     /// Everything but the credential and what the attempt adds.
     headers: HeaderMap,
 }
 
-/// Where an operation is.
+/// Where an operation is, under the provider's origin.
 enum Address {
-    Fixed(Url),
+    Fixed(Uri),
     /// With [`endpoint::MODEL`] where the model's name goes.
     OfModel {
         base: BaseUrl,
@@ -46,13 +49,21 @@ enum Address {
 }
 
 impl Address {
-    fn url(&self, model: &str) -> Option<Url> {
+    fn target(&self, model: &str) -> Option<Uri> {
         match self {
-            Address::Fixed(url) => Some(url.clone()),
+            Address::Fixed(target) => Some(target.clone()),
             Address::OfModel { base, path } => {
-                endpoint::url(base, &path.replace(endpoint::MODEL, &endpoint::segment(model)?))
+                target(&endpoint::url(base, &path.replace(endpoint::MODEL, &endpoint::segment(model)?))?)
             }
         }
+    }
+}
+
+/// Path and query of a URL: what a request says to its origin.
+fn target(url: &Url) -> Option<Uri> {
+    match url.query() {
+        Some(query) => [url.path(), "?", query].concat().parse().ok(),
+        None => url.path().parse().ok(),
     }
 }
 
@@ -75,8 +86,9 @@ impl HttpUpstream {
                 endpoints.extend(endpoint(provider, *wire, operation, stream, &headers)?);
             }
         }
+        let origin = provider.base_url.as_ref().and_then(|base| endpoint::url(base, ""));
         Ok(Self {
-            dialer: dialer.clone(),
+            line: origin.ok_or(Failure::before(Fault::Misconfigured)).and_then(|origin| dialer.line(&origin)),
             wires: provider.speaks.clone(),
             region: provider.region.clone(),
             quirks: provider.quirks.clone(),
@@ -112,11 +124,11 @@ impl Upstream for HttpUpstream {
         let endpoint = self.endpoint(attempt.wire, attempt.operation, attempt.stream);
         let endpoint = endpoint.ok_or(Failure::before(Fault::Unserved))?;
         let (connect, headers_by) = (attempt.limits.connect, attempt.limits.headers_by());
-        let url = endpoint.url.url(attempt.model.as_str()).ok_or(Failure::before(Fault::Unserved))?;
-        let request = endpoint.request(url, attempt, self.credential.current().await);
-        let sent = self.dialer.send(request, Some(connect), Some(headers_by)).await?;
-        let (parts, body) = sent.into_parts();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes_of(body) })
+        let target = endpoint.address.target(attempt.model.as_str()).ok_or(Failure::before(Fault::Unserved))?;
+        let request = endpoint.request(target, attempt, self.credential.current().await);
+        let line = self.line.as_ref().map_err(|failure| *failure)?;
+        let (parts, body) = line.send(request, connect, headers_by).await?.into_parts();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     async fn renew(&self) -> bool {
@@ -125,8 +137,15 @@ impl Upstream for HttpUpstream {
 }
 
 impl Endpoint {
-    fn request(&self, url: Url, attempt: Attempt<'_>, credential: Option<(HeaderName, HeaderValue)>) -> Request {
-        let mut request = Request::new(Method::POST, url);
+    fn request(
+        &self,
+        target: Uri,
+        attempt: Attempt<'_>,
+        credential: Option<(HeaderName, HeaderValue)>,
+    ) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(attempt.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = target;
         let mut headers = self.headers.clone();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(attempt.stream)));
         for (name, value) in attempt.headers {
@@ -134,7 +153,6 @@ impl Endpoint {
         }
         headers.extend(credential);
         *request.headers_mut() = headers;
-        *request.body_mut() = Some(Body::from(attempt.body));
         request
     }
 }
@@ -147,6 +165,8 @@ fn accepted(stream: bool) -> &'static str {
 fn headers(provider: &Provider) -> Result<HeaderMap, &'static str> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     for (name, value) in &provider.headers {
         let name = HeaderName::try_from(name).map_err(|_| "headers has a key that is not the name of a header")?;
         let value = HeaderValue::try_from(value).map_err(|_| "headers has a value that cannot be sent")?;
@@ -164,8 +184,8 @@ fn endpoint(
 ) -> Result<Option<Endpoint>, &'static str> {
     let Some(path) = endpoint::path(wire, operation, stream) else { return Ok(None) };
     let base = provider.base_url.as_ref().ok_or("base_url is missing")?;
-    let fixed = endpoint::url(base, path).ok_or("base_url is not a URL")?;
-    let url = match path.contains(endpoint::MODEL) {
+    let fixed = endpoint::url(base, path).as_ref().and_then(target).ok_or("base_url is not a URL")?;
+    let address = match path.contains(endpoint::MODEL) {
         true => Address::OfModel { base: base.clone(), path },
         false => Address::Fixed(fixed),
     };
@@ -173,5 +193,5 @@ fn endpoint(
     if wire == Wire::AnthropicMessages {
         headers.entry("anthropic-version").or_insert(ANTHROPIC_VERSION);
     }
-    Ok(Some(Endpoint { wire, operation, stream, url, headers }))
+    Ok(Some(Endpoint { wire, operation, stream, address, headers }))
 }

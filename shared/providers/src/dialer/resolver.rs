@@ -1,8 +1,15 @@
 //! Names to addresses, every time a connection is made, and every address judged [E4].
 
 use super::guard::{Forbidden, Reach};
+use hyper_util::client::legacy::connect::dns;
 pub use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    error::Error as StdError,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::Service;
 
 /// The machine's own resolver.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,6 +47,24 @@ impl Resolve for Checked {
             }
             Ok(Box::new(addresses) as Addrs)
         })
+    }
+}
+
+/// The same for the connector of a [line](super::line).
+impl Service<dns::Name> for Checked {
+    type Response = Addrs;
+    type Error = Box<dyn StdError + Send + Sync>;
+    type Future = Resolving;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Resolving {
+        match name.as_str().parse() {
+            Ok(name) => self.resolve(name),
+            Err(_) => Box::pin(async { Err(Forbidden.into()) }),
+        }
     }
 }
 
