@@ -19,6 +19,8 @@ pub struct Kit {
     pub request: fn(&Value) -> Asked,
     /// Fails where a request breaks a rule of the provider's.
     pub obeys: fn(&Value, &str),
+    /// What the provider's published schema has against a request to that model.
+    pub published: fn(&str, &Value) -> Vec<String>,
     /// Fails where the official SDKs could not put a stream of ours together.
     pub suits: fn(&[u8], &str),
     /// A recorded piece of a stream in its frame.

@@ -52,7 +52,12 @@ fn lost(from: &Kit, to: &Kit, feature: &str, fields: &Value) -> Option<Loss> {
         .unwrap_or_else(|problem| panic!("{what}: {problem:?}"));
     let abilities = Abilities { adaptive_thinking: feature.contains("effort"), ..Abilities::default() };
     let target = Target { model: (to.model_for)(feature), abilities, default_output_cap: 9000, ..Target::default() };
-    match codec(to.wire).encode_request(&request, &target) {
+    let encoded = codec(to.wire).encode_request(&request, &target);
+    if let Ok(encoded) = &encoded {
+        let against = (to.published)(target.model, &serde_json::from_str(&encoded.body).unwrap());
+        assert!(against.is_empty(), "{what}: {}", against.join("\n"));
+    }
+    match encoded {
         Ok(encoded) if encoded.dropped.is_empty() => None,
         Ok(encoded) => {
             Some(Loss { how: "dropped".into(), named: encoded.dropped.iter().map(|n| placeless(n)).collect() })

@@ -18,4 +18,5 @@ mod losses;
 mod recordings;
 mod requests;
 mod said;
+mod schemas;
 mod streams;

@@ -104,10 +104,9 @@ pub fn write_history(o: &mut Object<'_>, content: &[Block], claude: bool) {
     write_details(o, content, claude);
 }
 
-/// Whether a history leaves this thought out: OpenAI itself refuses the field of plain ones.
+/// Whether a history leaves this thought out: OpenAI itself refuses the fields of all.
 pub fn is_lost(content: &Content, host: Host) -> bool {
-    let plain = matches!(content, Content::Reasoning { signature: None, .. });
-    (is_claudes(content) && !host.claude) || (plain && host.openai)
+    (is_claudes(content) && !host.claude) || (is_thought(content) && host.openai)
 }
 
 fn texts(content: &[Block], wanted: impl Fn(Option<&Signature>) -> bool) -> String {

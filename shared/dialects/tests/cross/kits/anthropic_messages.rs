@@ -2,6 +2,7 @@
 
 use super::{End, Kit, Least, all};
 use crate::said::{Answer, Asked, Call, Said, add, arguments, count, decoded, events, list, schema};
+use crate::schemas;
 use dialects::framing::sse;
 use domain::{Usage, Wire};
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ pub const KIT: Kit = Kit {
     stream,
     request,
     obeys,
+    published: |_, body| schemas::json("anthropic.messages", body),
     suits,
     framed: |piece| sse::event(piece["type"].as_str(), &piece.to_string()).into_bytes(),
     last: b"",

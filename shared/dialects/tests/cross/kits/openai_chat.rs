@@ -2,6 +2,7 @@
 
 use super::{End, Kit, Least, all};
 use crate::said::{Answer, Asked, Call, Said, add, arguments, count, events, list, schema};
+use crate::schemas;
 use dialects::framing::sse;
 use domain::{Usage, Wire};
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ pub const KIT: Kit = Kit {
     stream,
     request,
     obeys,
+    published,
     suits,
     framed: |piece| sse::event(None, &piece.to_string()).into_bytes(),
     last: b"data: [DONE]\n\n",
@@ -40,6 +42,12 @@ pub const KIT: Kit = Kit {
     features: features::features,
     least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
 };
+
+/// Other makers' models take what OpenAI's schema does not know.
+fn published(model: &str, body: &Value) -> Vec<String> {
+    let own = ["gpt-", "o1", "o3", "o4"].iter().any(|name| model.starts_with(name));
+    if own { schemas::json("openai.chat", body) } else { Vec::new() }
+}
 
 // ---- answers
 

@@ -299,7 +299,9 @@ impl Turn<'_> {
                 true => drop(o.null("content")),
                 false => write_content(o, &self.parts),
             }
-            reasoning::write_history(o, &message.content, host.claude);
+            if self.thoughts {
+                reasoning::write_history(o, &message.content, host.claude);
+            }
             o.maybe_string("refusal", Some(self.refusal.as_str()).filter(|text| !text.is_empty()));
             if !self.annotations.is_empty() {
                 o.array("annotations", |array| self.annotations.iter().for_each(|note| array.json(&note.json)));
