@@ -7,7 +7,7 @@ mod render;
 mod usage;
 mod whole;
 
-use crate::dialect::{Ask, Counts, Dialect, Event, Fault, plain_words};
+use crate::dialect::{Ask, Counts, Dialect, Event, Fault, Plain, plain_words};
 use crate::http::Head;
 use crate::plan::{Answer, ErrorAnswer, Generated, Plan, Tokens};
 use bytes::Bytes;
@@ -61,6 +61,17 @@ impl Reply {
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::new(status, "application/json", vec![Run::once(body.to_string())])
+    }
+
+    /// An answer that follows from the request alone.
+    pub(crate) fn plain(plain: &Plain, dialect: Dialect, serial: u64) -> Self {
+        let tokens = plain.charged.map_or(0, |(_, output)| output);
+        let run = Run { bytes: plain.body.clone().into(), tokens, times: 1 };
+        let mut reply = Self::new(200, plain.kind, vec![run]);
+        reply.charged = plain.charged.map(|(input, _)| input);
+        reply.headers.extend(plain.headers.iter().cloned());
+        reply.headers.push((dialect.request_id().to_owned(), format!("req-mock-{serial}")));
+        reply
     }
 
     fn charged(mut self, input: u64) -> Self {
@@ -185,10 +196,5 @@ fn charge_fixed(reply: &mut Reply, bill: Tokens) {
 }
 
 fn request_id(subject: Subject<'_>) -> (String, String) {
-    let name = match subject.dialect {
-        Dialect::Anthropic => "request-id",
-        Dialect::Bedrock => "x-amzn-requestid",
-        Dialect::OpenAi => "x-request-id",
-    };
-    (name.to_owned(), format!("req-mock-{}", subject.serial))
+    (subject.dialect.request_id().to_owned(), format!("req-mock-{}", subject.serial))
 }

@@ -34,7 +34,7 @@ impl Default for Bench {
 
 /// Every answer in the bytes that go out, one entry a write.
 struct Rendered {
-    answers: [(Dialect, Vec<Bytes>, Vec<Bytes>); 3],
+    answers: Vec<(Dialect, Vec<Bytes>, Vec<Bytes>)>,
     between: Duration,
 }
 
@@ -74,8 +74,7 @@ async fn one(conn: &mut Connection, rendered: &Rendered) -> Result<(), Gone> {
 
 impl Rendered {
     fn new(bench: Bench) -> Self {
-        let dialects = [Dialect::Anthropic, Dialect::Bedrock, Dialect::OpenAi];
-        let answers = dialects.map(|d| (d, writes(bench, d, false), writes(bench, d, true)));
+        let answers = Dialect::ALL.map(|d| (d, writes(bench, d, false), writes(bench, d, true))).to_vec();
         Self { answers, between: bench.between }
     }
 

@@ -4,18 +4,31 @@
 
 mod anthropic;
 mod bedrock;
+mod betas;
+mod cohere;
+mod completions;
+mod content;
+mod gemini;
+mod invoke;
 mod made;
 mod openai;
+mod operations;
 mod read;
+mod responses;
+mod route;
+mod schema;
 
 use crate::http::Head;
 use crate::sigv4::SigningKeys;
 use serde_json::Value;
 
 pub(crate) use anthropic::demand_max_tokens;
+pub(crate) use content::{Content, Counts, Data, Event, Mark, Part, Stop, ToolCall};
 pub use made::arguments_for;
 pub(crate) use openai::model_list;
+pub(crate) use operations::{Operation, Plain};
 pub(crate) use read::token_count;
+pub(crate) use route::{guess, route};
 
 /// A vendor family's way of speaking.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,15 +37,31 @@ pub enum Dialect {
     Anthropic,
     /// Converse.
     Bedrock,
+    /// Cohere's chat, version 2.
+    Cohere,
+    /// Legacy completions.
+    Completions,
+    /// `generateContent`.
+    Gemini,
+    /// `InvokeModel` with Claude's messages.
+    InvokeClaude,
+    /// `InvokeModel` with Nova's messages.
+    InvokeNova,
     /// Chat completions.
     OpenAi,
+    /// Responses.
+    Responses,
 }
 
 /// Credentials callers must show; `None` accepts any that is present and not empty.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
-    /// The key of `authorization: Bearer` on OpenAI's wire.
+    /// The key of `authorization: Bearer` (or `api-key`) on OpenAI's wires.
     pub openai: Option<String>,
+    /// The key of `authorization: Bearer` on Cohere's wire.
+    pub cohere: Option<String>,
+    /// The key of `x-goog-api-key` (or a bearer token) on Gemini's wire.
+    pub gemini: Option<String>,
     /// The key of `x-api-key` on Anthropic's wire.
     pub anthropic: Option<String>,
     /// The bearer token on Bedrock's wire.
@@ -48,13 +77,15 @@ pub(crate) enum Route {
     Chat(Dialect, Option<InPath>),
     /// A count of input tokens.
     Count(Dialect, Option<InPath>),
+    /// Something other than a chat.
+    Other(Operation, Option<InPath>),
     /// The list of models, or one of them.
     Models(Option<String>),
     /// Anything else.
     Unknown,
 }
 
-/// What Bedrock puts in the path.
+/// What Bedrock, Gemini and Azure put in the path.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct InPath {
     pub(crate) model: String,
@@ -70,6 +101,8 @@ pub(crate) struct Ask {
     pub(crate) text: String,
     /// Names and schemas of the tools offered.
     pub(crate) tools: Vec<(String, Value)>,
+    /// Names of the tools that take text instead of JSON.
+    pub(crate) custom: Vec<String>,
     /// Tools to be called because they were asked for or forced.
     pub(crate) calls: Vec<String>,
     /// The schema of a structured answer.
@@ -96,8 +129,19 @@ impl Ask {
         Self {
             model: in_path.map_or_else(|| "unknown".to_owned(), |p| p.model.clone()),
             stream: in_path.is_some_and(|p| p.stream),
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for Ask {
+    fn default() -> Self {
+        Self {
+            model: String::new(),
+            stream: false,
             text: String::new(),
             tools: vec![],
+            custom: vec![],
             calls: vec![],
             schema: None,
             input: 0,
@@ -126,103 +170,10 @@ impl Fault {
         self.param = Some(param.to_owned());
         self
     }
-}
 
-/// An answer before it is worded.
-#[derive(Clone, Debug)]
-pub(crate) struct Content {
-    pub(crate) id: String,
-    pub(crate) created: i64,
-    pub(crate) model: String,
-    pub(crate) text: Option<String>,
-    /// The text as it is streamed.
-    pub(crate) pieces: Vec<Part>,
-    pub(crate) calls: Vec<ToolCall>,
-    pub(crate) stop: Stop,
-    pub(crate) usage: Counts,
-    pub(crate) choices: u64,
-    pub(crate) reports_usage: bool,
-    pub(crate) tier: &'static str,
-}
-
-/// A streamed part of a text and its share of the tokens.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Part {
-    pub(crate) text: String,
-    pub(crate) tokens: u64,
-}
-
-/// A tool call before it is worded.
-#[derive(Clone, Debug)]
-pub(crate) struct ToolCall {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) arguments: String,
-    /// The arguments as they are streamed.
-    pub(crate) pieces: Vec<Part>,
-}
-
-/// Why an answer ends.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Stop {
-    Natural,
-    Length,
-    Tools,
-    Word(String),
-}
-
-/// Usage before it is worded; cache reads are inside the input, reasoning inside the output.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) input: u64,
-    pub(crate) output: u64,
-    pub(crate) cached: u64,
-    pub(crate) reasoning: u64,
-}
-
-/// One event of a stream before framing.
-#[derive(Clone, Debug)]
-pub(crate) struct Event {
-    /// The `event:` field or `:event-type` header.
-    pub(crate) name: Option<String>,
-    pub(crate) data: Data,
-    /// Output tokens this event carries.
-    pub(crate) tokens: u64,
-    pub(crate) mark: Mark,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Data {
-    Json(Value),
-    /// A payload that is not JSON, or no longer.
-    Bytes(Vec<u8>),
-    /// Written to the body without any framing.
-    Verbatim(Vec<u8>),
-}
-
-/// What an event is for, so that faults can find it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Mark {
-    Text,
-    Usage,
-    Terminal,
-    Fault,
-    Other,
-}
-
-impl Event {
-    fn json(name: Option<&str>, data: Value, mark: Mark) -> Self {
-        Self { name: name.map(str::to_owned), data: Data::Json(data), tokens: 0, mark }
-    }
-
-    fn of_type(data: Value, mark: Mark) -> Self {
-        let name = data.get("type").and_then(Value::as_str).map(str::to_owned);
-        Self { name, data: Data::Json(data), tokens: 0, mark }
-    }
-
-    fn worth(mut self, tokens: u64) -> Self {
-        self.tokens = tokens;
-        self
+    /// Whether it refuses who asks rather than what is asked.
+    pub(crate) fn is_credential(&self) -> bool {
+        matches!(self.status, 401 | 403) || self.code.as_deref() == Some(gemini::KEY_INVALID)
     }
 }
 
@@ -256,41 +207,74 @@ pub(crate) trait Voice: Sync {
 }
 
 impl Dialect {
+    /// All of them.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Anthropic,
+        Self::Bedrock,
+        Self::Cohere,
+        Self::Completions,
+        Self::Gemini,
+        Self::InvokeClaude,
+        Self::InvokeNova,
+        Self::OpenAi,
+        Self::Responses,
+    ];
+
     pub(crate) fn voice(self) -> &'static dyn Voice {
         match self {
             Self::Anthropic => &anthropic::Anthropic,
             Self::Bedrock => &bedrock::Bedrock,
+            Self::Cohere => &cohere::Cohere,
+            Self::Completions => &completions::Completions,
+            Self::Gemini => &gemini::Gemini,
+            Self::InvokeClaude => &invoke::Claude,
+            Self::InvokeNova => &invoke::Nova,
             Self::OpenAi => &openai::OpenAi,
+            Self::Responses => &responses::Responses,
         }
     }
 
     /// Whether streams are binary frames.
     pub(crate) fn is_framed(self) -> bool {
-        self == Self::Bedrock
+        self == Self::Bedrock || self.is_wrapped()
     }
-}
 
-/// What a method and path ask for.
-pub(crate) fn route(method: &str, path: &str) -> Route {
-    match (method, path) {
-        ("POST", "/v1/chat/completions") => Route::Chat(Dialect::OpenAi, None),
-        ("POST", "/v1/messages") => Route::Chat(Dialect::Anthropic, None),
-        ("POST", "/v1/messages/count_tokens") => Route::Count(Dialect::Anthropic, None),
-        ("GET", "/v1/models") => Route::Models(None),
-        ("GET", _) => path.strip_prefix("/v1/models/").map_or(Route::Unknown, |id| Route::Models(Some(id.to_owned()))),
-        ("POST", _) => bedrock::route(path).unwrap_or(Route::Unknown),
-        _ => Route::Unknown,
+    /// Whether a frame carries a model's own event, in base64.
+    pub(crate) fn is_wrapped(self) -> bool {
+        matches!(self, Self::InvokeClaude | Self::InvokeNova)
     }
-}
 
-/// Which dialect an unknown path most likely speaks, for wording its refusal.
-pub(crate) fn guess(head: &Head) -> Dialect {
-    if head.header("anthropic-version").is_some() {
-        Dialect::Anthropic
-    } else if head.path().starts_with("/model/") {
-        Dialect::Bedrock
-    } else {
-        Dialect::OpenAi
+    /// Whether streams end with `[DONE]`.
+    pub(crate) fn says_done(self) -> bool {
+        matches!(self, Self::Cohere | Self::Completions | Self::OpenAi)
+    }
+
+    /// Whether events have names.
+    pub(crate) fn names_events(self) -> bool {
+        !matches!(self, Self::Completions | Self::Gemini | Self::OpenAi)
+    }
+
+    /// The header that names a request.
+    pub(crate) fn request_id(self) -> &'static str {
+        match self {
+            Self::Anthropic => "request-id",
+            Self::Bedrock | Self::InvokeClaude | Self::InvokeNova => "x-amzn-requestid",
+            Self::Cohere => "x-debug-trace-id",
+            Self::Gemini => "x-gemini-trace-id",
+            Self::Completions | Self::OpenAi | Self::Responses => "x-request-id",
+        }
+    }
+
+    /// Where a whole answer holds what it may hold many of.
+    pub(crate) fn first_choice(self) -> &'static str {
+        match self {
+            Self::Anthropic | Self::InvokeClaude => "/content/0",
+            Self::Bedrock | Self::InvokeNova => "/output/message/content/0",
+            Self::Cohere => "/message/content/0",
+            Self::Completions | Self::OpenAi => "/choices/0",
+            Self::Gemini => "/candidates/0",
+            Self::Responses => "/output/0",
+        }
     }
 }
 
@@ -303,6 +287,7 @@ pub(crate) fn check(dialect: Dialect, request: Request<'_>) -> Result<Ask, Fault
         return Err(Fault::invalid(format!("content-type must be application/json, not '{kind}'")));
     }
     let body = serde_json::from_slice(request.body).map_err(|_| Fault::invalid("the body is not valid JSON"))?;
+    betas::check(dialect, request.head, &body)?;
     voice.read(&body, request.in_path)
 }
 

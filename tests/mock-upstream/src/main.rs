@@ -13,7 +13,7 @@ const HELP: &str = "mock-upstream: a provider stand-in on the loopback interface
   --listen ADDRESS          127.0.0.1:0 by default; the address is printed on the first line
   --chunks N                text events per stream
   --script FILE             plans to begin with, as for PUT /_ctl/script
-  --openai-key KEY          accept this key only (also --anthropic-key, --bedrock-token)
+  --openai-key KEY          accept this key only (also --anthropic-key, --cohere-key, --gemini-key, --bedrock-token)
   --access-key-id ID        check Bedrock signatures with this id and --secret-access-key (default: test, test)
   --bench                   pre-rendered answers: nothing checked, recorded or billed
   --text-bytes N            bench: text bytes per answer
@@ -77,6 +77,8 @@ impl Options {
         let keys = self.value("--access-key-id").zip(self.value("--secret-access-key"));
         Credentials {
             openai: self.value("--openai-key"),
+            cohere: self.value("--cohere-key"),
+            gemini: self.value("--gemini-key"),
             anthropic: self.value("--anthropic-key"),
             bedrock_token: self.value("--bedrock-token"),
             bedrock_keys: keys

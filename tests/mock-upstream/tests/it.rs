@@ -5,6 +5,7 @@ mod it {
     mod bench;
     mod client;
     mod content;
+    mod dialects;
     mod faults;
     mod readme;
     mod records;

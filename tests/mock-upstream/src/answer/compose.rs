@@ -15,19 +15,24 @@ pub(super) fn content(wishes: &Generated, subject: Subject<'_>, shape: UsageShap
     if calls.iter().map(tokens_of).sum::<u64>() > limit {
         calls.clear();
     }
+    let reasoning = wishes.reasoning.as_ref().map(|t| Part { tokens: token_count(t.len()), text: t.clone() });
+    let thought = reasoning.as_ref().map_or(0, |part| part.tokens);
     let whole = text(wishes, ask).filter(|_| calls.is_empty() || wishes.text.is_some());
     let text = whole.as_deref().map(|t| truncated(t, limit).to_owned());
     let stop = stop(wishes, &calls, text != whole);
     let pieces = text.as_deref().map(|t| parts(t, wishes.chunks.unwrap_or(subject.chunks))).unwrap_or_default();
     let output = pieces.iter().map(|p| p.tokens).sum::<u64>() + calls.iter().map(tokens_of).sum::<u64>();
+    let mut usage = counts(ask.input, (output + thought) * ask.choices, shape);
+    usage.reasoning = usage.reasoning.max(thought);
     Content {
         id: wishes.id.clone().unwrap_or_else(|| format!("mock-{}", subject.serial)),
         created: wishes.created.unwrap_or(CREATED),
         model: wishes.model.clone().unwrap_or_else(|| ask.model.clone()),
-        usage: counts(ask.input, output * ask.choices, shape),
+        usage,
         tier: if shape == UsageShape::OtherTier { "flex" } else { "default" },
         choices: ask.choices,
         reports_usage: ask.reports_usage,
+        reasoning,
         text,
         pieces,
         calls,
@@ -53,9 +58,11 @@ fn calls(wishes: &Generated, ask: &Ask, serial: u64) -> Vec<ToolCall> {
 
 fn call(wishes: &Generated, ask: &Ask, id: String, name: String) -> ToolCall {
     let schema = ask.tools.iter().find(|(n, _)| *n == name).map_or(&Value::Null, |(_, schema)| schema);
-    let arguments = wishes.arguments.clone().unwrap_or_else(|| arguments_for(schema).to_string());
+    let custom = ask.custom.contains(&name);
+    let made = || if custom { "input".to_owned() } else { arguments_for(schema).to_string() };
+    let arguments = wishes.arguments.clone().unwrap_or_else(made);
     let pieces = wishes.argument_bytes.map_or(3, |bytes| arguments.len().div_ceil(bytes.max(1)));
-    ToolCall { pieces: parts(&arguments, pieces), id, name, arguments }
+    ToolCall { pieces: parts(&arguments, pieces), id, name, custom, arguments }
 }
 
 fn tokens_of(call: &ToolCall) -> u64 {

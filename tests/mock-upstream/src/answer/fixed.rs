@@ -1,7 +1,7 @@
 //! Answers given byte for byte, among them recorded exchanges.
 
 use super::{Reply, Run, render};
-use crate::dialect::{Data, Dialect, Event, Mark};
+use crate::dialect::{Dialect, Event};
 use crate::eventstream::{self, Frame};
 use crate::plan::Fixed;
 use base64::Engine;
@@ -65,8 +65,8 @@ fn sse_events(text: &str) -> Vec<Run> {
 
 fn wrapped(chunks: &[Value], dialect: Dialect) -> (Vec<Run>, &'static str) {
     let mut events: Vec<Event> = chunks.iter().map(|c| dialect.voice().recorded(c.clone())).collect();
-    if dialect == Dialect::OpenAi {
-        events.push(Event { name: None, data: Data::Bytes(b"[DONE]".to_vec()), tokens: 0, mark: Mark::Terminal });
+    if dialect.says_done() {
+        events.push(Event::done());
     }
     let kind = if dialect.is_framed() { "application/vnd.amazon.eventstream" } else { "text/event-stream" };
     (render::render(&events, &render::Style::default(), dialect), kind)

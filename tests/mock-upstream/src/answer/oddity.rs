@@ -79,7 +79,7 @@ fn error_at(events: &mut Vec<Event>, at: usize, dialect: Dialect) {
 }
 
 fn unknown(dialect: Dialect) -> Event {
-    let name = (dialect != Dialect::OpenAi).then(|| "mock_novelty".to_owned());
+    let name = dialect.names_events().then(|| "mock_novelty".to_owned());
     let data = Data::Json(json!({"type": "mock_novelty", "choices": [], "novel": 1}));
     Event { name, data, tokens: 0, mark: Mark::Other }
 }

@@ -3,6 +3,9 @@
 use super::Run;
 use crate::dialect::{Data, Dialect, Event};
 use crate::eventstream::Frame;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 
 /// How events are written.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +17,8 @@ pub(super) struct Style {
     pub(super) id_and_retry: bool,
     pub(super) multi_line: bool,
     pub(super) no_final_blank: bool,
+    /// Frames hold a model's own event in base64.
+    pub(super) wraps: bool,
     /// Frames whose last checksum is spoiled.
     pub(super) bad_crc: Vec<usize>,
 }
@@ -28,6 +33,7 @@ pub(super) enum Newlines {
 }
 
 pub(super) fn render(events: &[Event], style: &Style, dialect: Dialect) -> Vec<Run> {
+    let style = &Style { wraps: dialect.is_wrapped(), ..style.clone() };
     let write = |(at, event): (usize, &Event)| {
         let bytes = if dialect.is_framed() { frame(at, event, style) } else { sse(at, event, style) };
         Run { bytes: bytes.into(), tokens: event.tokens, times: 1 }
@@ -103,11 +109,14 @@ fn frame(at: usize, event: &Event, style: &Style) -> Vec<u8> {
     }
     let name = event.name.as_deref().unwrap_or("unknown");
     let empty = serde_json::Value::Null;
-    let mut frame = match name.strip_prefix('!') {
-        Some(kind) => Frame::exception(kind, ""),
-        None => Frame::event(name, &empty),
+    let wrapped = |bytes: Vec<u8>| json!({ "bytes": STANDARD.encode(bytes), "p": "abcdef" }).to_string().into_bytes();
+    let (mut frame, wraps) = match name.strip_prefix('!') {
+        Some(kind) => (Frame::exception(kind, ""), false),
+        None if style.wraps => (Frame::event("chunk", &empty), true),
+        None => (Frame::event(name, &empty), false),
     };
-    frame.payload = payload(event, false);
+    let bytes = payload(event, false);
+    frame.payload = if wraps { wrapped(bytes) } else { bytes };
     let mut bytes = frame.encode();
     if let (true, Some(last)) = (style.bad_crc.contains(&at), bytes.last_mut()) {
         *last ^= 0xFF;

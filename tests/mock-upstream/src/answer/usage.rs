@@ -5,7 +5,8 @@ use crate::plan::UsageShape;
 use serde_json::{Value, json};
 
 /// Where dialects put usage.
-const PLACES: [&str; 2] = ["/usage", "/message/usage"];
+const PLACES: [&str; 6] =
+    ["/usage", "/message/usage", "/response/usage", "/delta/usage", "/metadata/usage", "/usageMetadata"];
 
 /// Bends the usage of one JSON body.
 pub(super) fn shape(body: &mut Value, shape: UsageShape) {
@@ -45,9 +46,9 @@ fn usage_of(body: &mut Value) -> Option<&mut Value> {
 }
 
 fn remove(body: &mut Value) {
-    for holder in ["", "/message"] {
+    for (holder, member) in PLACES.iter().filter_map(|place| place.rsplit_once('/')) {
         if let Some(members) = body.pointer_mut(holder).and_then(Value::as_object_mut) {
-            members.shift_remove("usage");
+            members.shift_remove(member);
         }
     }
 }
@@ -70,7 +71,7 @@ fn each_number(value: &mut Value, change: &dyn Fn(u64) -> Value) {
 fn contradict(body: &mut Value) {
     let is_last = body.get("message").is_none();
     let Some(usage) = usage_of(body) else { return };
-    let total = ["total_tokens", "totalTokens"].into_iter().find(|t| usage.get(t).is_some());
+    let total = ["total_tokens", "totalTokens", "totalTokenCount"].into_iter().find(|t| usage.get(t).is_some());
     let member = total.or(is_last.then_some("input_tokens"));
     if let Some(count) = member.and_then(|m| usage.get_mut(m)) {
         *count = json!(count.as_u64().unwrap_or_default() + 7);
@@ -98,8 +99,11 @@ fn duplicate(events: &mut Vec<Event>) {
     }
 }
 
-/// After each text event, the last report with the output produced so far.
+/// After each text event, the last report with the output produced so far; nothing where each event reports already.
 fn accumulate(events: &mut Vec<Event>) {
+    if events.iter().any(|event| event.mark == Mark::Text && reports(event)) {
+        return;
+    }
     let Some(last) = last_report(events).and_then(|at| events.get(at).cloned()) else { return };
     let (mut grown, mut produced) = (Vec::with_capacity(events.len() * 2), 0);
     for event in events.drain(..) {

@@ -1,7 +1,7 @@
 //! JSON bodies of unusual size or shape, made while sending, and the changes to headers and coding.
 
 use super::{Reply, Run, Subject, compose};
-use crate::dialect::{Content, Dialect, Part};
+use crate::dialect::{Content, Part};
 use crate::http::{bomb, broken_gzip, gzip};
 use crate::plan::{Encoding, Generated, ReplyEdits, UsageShape};
 use bytes::Bytes;
@@ -32,12 +32,7 @@ pub(super) fn deep(subject: Subject<'_>, depth: usize) -> Reply {
 /// An answer with `count` choices, or content blocks where the dialect has no choices.
 pub(super) fn many(subject: Subject<'_>, count: u64) -> Reply {
     let whole = marked(subject);
-    let at = match subject.dialect {
-        Dialect::Anthropic => "/content/0",
-        Dialect::Bedrock => "/output/message/content/0",
-        Dialect::OpenAi => "/choices/0",
-    };
-    let one = whole.pointer(at).map(Value::to_string).unwrap_or_default();
+    let one = whole.pointer(subject.dialect.first_choice()).map(Value::to_string).unwrap_or_default();
     let body = whole.to_string();
     let (head, tail) = body.split_once(&one).unwrap_or((&body, ""));
     let more = Run { bytes: Bytes::from(format!(",{one}")), tokens: 1, times: count.saturating_sub(1) };

@@ -1,7 +1,7 @@
 //! Messages.
 
 use super::read::{asked_calls, input_tokens, missing, objects, required, role, text_of, token_count, tools};
-use super::{Ask, Content, Counts, Event, Fault, InPath, Mark, Request, Stop, ToolCall, Voice, accepts};
+use super::{Ask, Content, Counts, Event, Fault, InPath, Mark, Part, Request, Stop, ToolCall, Voice, accepts};
 use serde_json::{Value, json};
 
 pub(super) struct Anthropic;
@@ -18,25 +18,8 @@ impl Voice for Anthropic {
     }
 
     fn read(&self, body: &Value, _: Option<&InPath>) -> Result<Ask, Fault> {
-        let model = required(body, "model")?;
-        let messages = objects(body, "messages")?;
-        messages.iter().try_for_each(check_message)?;
-        let last = messages.last().and_then(|m| m.get("content")).unwrap_or(&Value::Null);
-        let text = text_of(last);
-        let tools = tools(body.get("tools"), "/name", "/input_schema")?;
-        let calls = calls(body, last, &text, &tools);
-        Ok(Ask {
-            model: model.to_owned(),
-            stream: body.get("stream") == Some(&Value::Bool(true)),
-            schema: body.pointer("/output_config/format/schema").cloned(),
-            input: input_tokens(body, &["messages", "system", "tools"]),
-            limit: body.get("max_tokens").and_then(Value::as_u64).filter(|n| *n > 0),
-            choices: 1,
-            reports_usage: true,
-            text,
-            tools,
-            calls,
-        })
+        let model = required(body, "model")?.to_owned();
+        Ok(Ask { model, stream: body.get("stream") == Some(&Value::Bool(true)), ..conversation(body)? })
     }
 
     fn whole(&self, content: &Content) -> Value {
@@ -48,9 +31,10 @@ impl Voice for Anthropic {
         let opening = message(content, json!([]), json!(null), usage(&Content { usage: first, ..content.clone() }));
         let mut events = vec![Event::of_type(json!({"type": "message_start", "message": opening}), Mark::Other)];
         events.push(Event::of_type(json!({"type": "ping"}), Mark::Other));
-        let texts = content.text.as_ref().map(|_| text_events(content)).unwrap_or_default();
-        let first_call = usize::from(!texts.is_empty());
-        events.extend(texts);
+        let first_text = usize::from(content.reasoning.is_some());
+        let first_call = first_text + usize::from(content.text.is_some());
+        events.extend(content.reasoning.iter().flat_map(thought_events));
+        events.extend(content.text.iter().flat_map(|_| text_events(first_text, content)));
         events.extend(content.calls.iter().enumerate().flat_map(|(at, call)| call_events(first_call + at, call)));
         let delta = json!({"stop_reason": stop_reason(&content.stop), "stop_sequence": null});
         let last = json!({"type": "message_delta", "delta": delta, "usage": usage(content)});
@@ -89,6 +73,25 @@ impl Voice for Anthropic {
     }
 }
 
+/// Reads all but the model and the mode, which have another place on Bedrock.
+pub(super) fn conversation(body: &Value) -> Result<Ask, Fault> {
+    let messages = objects(body, "messages")?;
+    messages.iter().try_for_each(check_message)?;
+    check_tool_results(messages)?;
+    let last = messages.last().and_then(|m| m.get("content")).unwrap_or(&Value::Null);
+    let text = text_of(last);
+    let tools = tools(body.get("tools"), "/name", "/input_schema")?;
+    Ok(Ask {
+        schema: body.pointer("/output_config/format/schema").cloned(),
+        input: input_tokens(body, &["messages", "system", "tools"]),
+        limit: body.get("max_tokens").and_then(Value::as_u64).filter(|n| *n > 0),
+        calls: calls(body, last, &text, &tools),
+        text,
+        tools,
+        ..Ask::default()
+    })
+}
+
 /// `max_tokens` is demanded of chats and not of counts.
 pub(crate) fn demand_max_tokens(ask: &Ask) -> Result<(), Fault> {
     ask.limit.map(|_| ()).ok_or_else(|| missing("max_tokens"))
@@ -102,6 +105,27 @@ fn check_message(message: &Value) -> Result<(), Fault> {
         _ => false,
     };
     says.then_some(()).ok_or_else(|| missing("messages.content"))
+}
+
+/// The calls of one message are answered in the next, all of them and no others.
+fn check_tool_results(messages: &[Value]) -> Result<(), Fault> {
+    let ids = |message: Option<&Value>, kind: &str, member: &str| -> Vec<String> {
+        let blocks = message.and_then(|m| m.get("content")).and_then(Value::as_array).into_iter().flatten();
+        let blocks = blocks.filter(|block| block.get("type").and_then(Value::as_str) == Some(kind));
+        let mut ids: Vec<String> = blocks.filter_map(|b| Some(b.get(member)?.as_str()?.to_owned())).collect();
+        ids.sort();
+        ids
+    };
+    let unanswered = (0..messages.len()).find(|at| {
+        let asked = ids(messages.get(*at), "tool_use", "id");
+        asked != ids(messages.get(at + 1), "tool_result", "tool_use_id")
+    });
+    let why = |at| {
+        format!(
+            "messages.{at}: each `tool_use` block must have a corresponding `tool_result` block in the next message, and each `tool_result` a `tool_use` in the previous one"
+        )
+    };
+    unanswered.map_or(Ok(()), |at| Err(Fault::invalid(why(at))))
 }
 
 fn calls(body: &Value, last: &Value, text: &str, tools: &[(String, Value)]) -> Vec<String> {
@@ -126,20 +150,34 @@ fn message(content: &Content, blocks: Value, stop_reason: Value, usage: Value) -
 }
 
 fn blocks(content: &Content) -> Value {
+    let thought = content
+        .reasoning
+        .iter()
+        .map(|thought| json!({"type": "thinking", "thinking": thought.text, "signature": "mock-signature"}));
     let text = content.text.iter().map(|text| json!({"type": "text", "text": text}));
-    text.chain(content.calls.iter().map(|call| {
-        let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
-        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input})
-    }))
-    .collect()
+    thought
+        .chain(text)
+        .chain(content.calls.iter().map(|call| {
+            let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
+            json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input})
+        }))
+        .collect()
 }
 
-fn text_events(content: &Content) -> Vec<Event> {
+fn thought_events(thought: &Part) -> Vec<Event> {
+    let deltas = vec![
+        block_delta(0, json!({"type": "thinking_delta", "thinking": thought.text})).worth(thought.tokens),
+        block_delta(0, json!({"type": "signature_delta", "signature": "mock-signature"})),
+    ];
+    block(0, json!({"type": "thinking", "thinking": "", "signature": ""}), deltas)
+}
+
+fn text_events(index: usize, content: &Content) -> Vec<Event> {
     let deltas = content.pieces.iter().map(|piece| {
         let delta = json!({"type": "text_delta", "text": piece.text});
-        block_delta(0, delta).worth(piece.tokens)
+        block_delta(index, delta).worth(piece.tokens)
     });
-    block(0, json!({"type": "text", "text": ""}), deltas.collect())
+    block(index, json!({"type": "text", "text": ""}), deltas.collect())
 }
 
 fn call_events(index: usize, call: &ToolCall) -> Vec<Event> {

@@ -1,8 +1,9 @@
 //! Converse and ConverseStream.
 
-use super::read::{asked_calls, input_tokens, missing, objects, role, text_of, token_count, tools};
+use super::read::{asked_calls, decoded, input_tokens, missing, objects, put, role, text_of, token_count, tools};
 use super::{
-    Ask, Content, Counts, Dialect, Event, Fault, InPath, Mark, Request, Route, Stop, ToolCall, Voice, accepts,
+    Ask, Content, Counts, Dialect, Event, Fault, InPath, Mark, Part, Request, Route, Stop, ToolCall, Voice, accepts,
+    invoke,
 };
 use crate::sigv4::{self, Signed, SigningKeys};
 use serde_json::{Value, json};
@@ -23,29 +24,7 @@ impl Voice for Bedrock {
     }
 
     fn read(&self, body: &Value, in_path: Option<&InPath>) -> Result<Ask, Fault> {
-        let in_path = in_path.ok_or_else(|| missing("modelId"))?;
-        let messages = objects(body, "messages")?;
-        messages.iter().enumerate().try_for_each(|(at, message)| check_message(at, message))?;
-        let last = messages.last().and_then(|m| m.get("content")).unwrap_or(&Value::Null);
-        let text = text_of(last);
-        let offered = body.pointer("/toolConfig/tools");
-        check_tool_history(messages, offered)?;
-        let specs = offered.and_then(Value::as_array).map(|tools| tools.iter().filter(|t| t.get("toolSpec").is_some()));
-        let specs = specs.map(|specs| specs.cloned().collect::<Value>());
-        let tools = tools(specs.as_ref(), "/toolSpec/name", "/toolSpec/inputSchema/json")?;
-        let calls = calls(body, last, &text, &tools);
-        Ok(Ask {
-            model: in_path.model.clone(),
-            stream: in_path.stream,
-            schema: None,
-            input: input_tokens(body, &["messages", "system", "toolConfig"]),
-            limit: body.pointer("/inferenceConfig/maxTokens").and_then(Value::as_u64),
-            choices: 1,
-            reports_usage: true,
-            text,
-            tools,
-            calls,
-        })
+        conversation(body, in_path, "/inferenceConfig/maxTokens")
     }
 
     fn whole(&self, content: &Content) -> Value {
@@ -59,9 +38,10 @@ impl Voice for Bedrock {
 
     fn events(&self, content: &Content) -> Vec<Event> {
         let mut events = vec![event("messageStart", json!({"role": "assistant"}), Mark::Other)];
-        let texts = content.text.as_ref().map(|_| text_events(content)).unwrap_or_default();
-        let first_call = usize::from(!texts.is_empty());
-        events.extend(texts);
+        let first_text = usize::from(content.reasoning.is_some());
+        let first_call = first_text + usize::from(content.text.is_some());
+        events.extend(content.reasoning.iter().flat_map(thought_events));
+        events.extend(content.text.iter().flat_map(|_| text_events(first_text, content)));
         events.extend(content.calls.iter().enumerate().flat_map(|(at, call)| call_events(first_call + at, call)));
         events.push(event("messageStop", json!({"stopReason": stop_reason(&content.stop)}), Mark::Other));
         let mut last = json!({"usage": usage(content.usage), "metrics": {"latencyMs": 1}});
@@ -91,6 +71,31 @@ impl Voice for Bedrock {
     }
 }
 
+/// Reads messages and tools as Converse and Nova have them; `limit` points at the output cap.
+pub(super) fn conversation(body: &Value, in_path: Option<&InPath>, limit: &str) -> Result<Ask, Fault> {
+    let in_path = in_path.ok_or_else(|| missing("modelId"))?;
+    let messages = objects(body, "messages")?;
+    messages.iter().enumerate().try_for_each(|(at, message)| check_message(at, message))?;
+    let last = messages.last().and_then(|m| m.get("content")).unwrap_or(&Value::Null);
+    let text = text_of(last);
+    let offered = body.pointer("/toolConfig/tools");
+    check_tool_history(messages, offered)?;
+    check_tool_results(messages)?;
+    let specs = offered.and_then(Value::as_array).map(|tools| tools.iter().filter(|t| t.get("toolSpec").is_some()));
+    let specs = specs.map(|specs| specs.cloned().collect::<Value>());
+    let tools = tools(specs.as_ref(), "/toolSpec/name", "/toolSpec/inputSchema/json")?;
+    Ok(Ask {
+        model: in_path.model.clone(),
+        stream: in_path.stream,
+        input: input_tokens(body, &["messages", "system", "toolConfig"]),
+        limit: body.pointer(limit).and_then(Value::as_u64),
+        calls: calls(body, last, &text, &tools),
+        text,
+        tools,
+        ..Ask::default()
+    })
+}
+
 /// What a path below `/model/` asks for.
 pub(super) fn route(path: &str) -> Option<Route> {
     let (model, action) = path.strip_prefix("/model/")?.split_once('/')?;
@@ -99,6 +104,8 @@ pub(super) fn route(path: &str) -> Option<Route> {
         "converse" => Some(Route::Chat(Dialect::Bedrock, in_path(false))),
         "converse-stream" => Some(Route::Chat(Dialect::Bedrock, in_path(true))),
         "count-tokens" => Some(Route::Count(Dialect::Bedrock, in_path(false))),
+        "invoke" => Some(invoke::route(in_path(false)?)),
+        "invoke-with-response-stream" => Some(invoke::route(in_path(true)?)),
         _ => None,
     }
 }
@@ -106,16 +113,6 @@ pub(super) fn route(path: &str) -> Option<Route> {
 fn recorded(name: &str, value: &Value) -> Event {
     let name = if name.ends_with("Exception") { format!("!{name}") } else { name.to_owned() };
     event(&name, value.clone(), Mark::Other)
-}
-
-fn decoded(segment: &str) -> String {
-    let (mut out, mut bytes) = (Vec::new(), segment.bytes());
-    while let Some(byte) = bytes.next() {
-        let hex = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
-        let code = if byte == b'%' { hex(bytes.next()).zip(hex(bytes.next())) } else { None };
-        out.push(code.map_or(byte, |(high, low)| (high * 16 + low) as u8));
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn test_keys() -> SigningKeys {
@@ -143,6 +140,28 @@ fn check_tool_history(messages: &[Value], offered: Option<&Value>) -> Result<(),
     Ok(())
 }
 
+/// The calls of one turn are answered in the next, all of them and no others.
+fn check_tool_results(messages: &[Value]) -> Result<(), Fault> {
+    let ids = |message: Option<&Value>, member: &str| -> Vec<String> {
+        let blocks = message.and_then(|m| m.get("content")).and_then(Value::as_array).into_iter().flatten();
+        let id = |block: &Value| block.get(member)?.get("toolUseId")?.as_str().map(str::to_owned);
+        let mut ids: Vec<String> = blocks.filter_map(id).collect();
+        ids.sort();
+        ids
+    };
+    for (at, message) in messages.iter().enumerate() {
+        let (asked, answered) = (ids(Some(message), "toolUse"), ids(messages.get(at + 1), "toolResult"));
+        if asked != answered {
+            return Err(Fault::invalid(format!(
+                "Expected toolResult blocks at messages.{}.content for the following Ids: {}",
+                at + 1,
+                asked.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn calls(body: &Value, last: &Value, text: &str, tools: &[(String, Value)]) -> Vec<String> {
     if last.as_array().is_some_and(|blocks| blocks.iter().any(|b| b.get("toolResult").is_some())) {
         return vec![];
@@ -161,18 +180,32 @@ fn event(name: &str, payload: Value, mark: Mark) -> Event {
 }
 
 fn blocks(content: &Content) -> Value {
+    let thought = content.reasoning.iter().map(
+        |thought| json!({"reasoningContent": {"reasoningText": {"text": thought.text, "signature": "mock-signature"}}}),
+    );
     let text = content.text.iter().map(|text| json!({ "text": text }));
-    text.chain(content.calls.iter().map(|call| {
-        let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
-        json!({"toolUse": {"toolUseId": call.id, "name": call.name, "input": input}})
-    }))
-    .collect()
+    thought
+        .chain(text)
+        .chain(content.calls.iter().map(|call| {
+            let input: Value = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
+            json!({"toolUse": {"toolUseId": call.id, "name": call.name, "input": input}})
+        }))
+        .collect()
 }
 
-fn text_events(content: &Content) -> Vec<Event> {
+fn thought_events(thought: &Part) -> Vec<Event> {
+    let delta_of = |part: Value| delta(0, json!({ "reasoningContent": part }));
+    vec![
+        delta_of(json!({ "text": thought.text })).worth(thought.tokens),
+        delta_of(json!({"signature": "mock-signature"})),
+        event("contentBlockStop", json!({"contentBlockIndex": 0}), Mark::Other),
+    ]
+}
+
+fn text_events(index: usize, content: &Content) -> Vec<Event> {
     let mut events: Vec<Event> =
-        content.pieces.iter().map(|piece| delta(0, json!({ "text": piece.text })).worth(piece.tokens)).collect();
-    events.push(event("contentBlockStop", json!({"contentBlockIndex": 0}), Mark::Other));
+        content.pieces.iter().map(|piece| delta(index, json!({ "text": piece.text })).worth(piece.tokens)).collect();
+    events.push(event("contentBlockStop", json!({"contentBlockIndex": index}), Mark::Other));
     events
 }
 
@@ -193,7 +226,7 @@ fn delta(index: usize, delta: Value) -> Event {
 
 fn add_tier(answer: &mut Value, content: &Content) {
     if content.tier != "default" {
-        answer["serviceTier"] = json!({"type": content.tier});
+        put(answer, "serviceTier", json!({"type": content.tier}));
     }
 }
 
@@ -215,7 +248,7 @@ fn usage(counts: Counts) -> Value {
     })
 }
 
-fn exception(status: u16) -> &'static str {
+pub(super) fn exception(status: u16) -> &'static str {
     match status {
         403 => "AccessDeniedException",
         404 => "ResourceNotFoundException",

@@ -29,7 +29,7 @@ fn made(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
 
 fn of_type(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
     let kind = schema.get("type").and_then(|t| t.as_str().or_else(|| t.get(0).and_then(Value::as_str)));
-    match kind {
+    match kind.map(str::to_ascii_lowercase).as_deref() {
         Some("string") => json!(name),
         Some("integer" | "number") => json!(1),
         Some("boolean") => json!(true),

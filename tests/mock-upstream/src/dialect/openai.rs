@@ -1,7 +1,9 @@
 //! Chat completions, and the list of models.
 
-use super::read::{asked_calls, input_tokens, missing, objects, required, role, text_of, token_count, tools};
-use super::{Ask, Content, Counts, Data, Event, Fault, InPath, Mark, Request, Stop, ToolCall, Voice, accepts};
+use super::read::{
+    Offered, asked_calls, count, flag, input_tokens, missing, objects, put, required, role, text_of, token_count, tools,
+};
+use super::{Ask, Content, Counts, Event, Fault, InPath, Mark, Request, Stop, ToolCall, Voice, accepts};
 use serde_json::{Value, json};
 
 pub(super) struct OpenAi;
@@ -10,21 +12,20 @@ const ROLES: &[&str] = &["assistant", "developer", "function", "system", "tool",
 
 impl Voice for OpenAi {
     fn authenticate(&self, request: Request<'_>) -> Result<(), Fault> {
-        let shown = request.head.header("authorization").and_then(|a| a.strip_prefix("Bearer "));
-        let known = accepts(request.credentials.openai.as_deref(), shown);
-        known.then_some(()).ok_or_else(|| Fault::new(401, "Incorrect API key provided.").coded("invalid_api_key"))
+        authenticate(request)
     }
 
-    fn read(&self, body: &Value, _: Option<&InPath>) -> Result<Ask, Fault> {
-        let model = required(body, "model")?;
+    fn read(&self, body: &Value, in_path: Option<&InPath>) -> Result<Ask, Fault> {
+        let model = model(body, in_path)?;
         let messages = objects(body, "messages")?;
         messages.iter().try_for_each(check_message)?;
+        check_tool_results(messages)?;
         let last = messages.last().unwrap_or(&Value::Null);
         let text = last.get("content").map(text_of).unwrap_or_default();
-        let tools = tools(body.get("tools"), "/function/name", "/function/parameters")?;
+        let (tools, custom) = offered(body)?;
         let calls = calls(body, last, &text, &tools);
         Ok(Ask {
-            model: model.to_owned(),
+            model,
             stream: flag(body, "stream")?,
             schema: body.pointer("/response_format/json_schema/schema").cloned(),
             input: input_tokens(body, &["messages", "tools"]),
@@ -33,6 +34,7 @@ impl Voice for OpenAi {
             reports_usage: body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true)),
             text,
             tools,
+            custom,
             calls,
         })
     }
@@ -52,20 +54,12 @@ impl Voice for OpenAi {
             let last = chunk(content, json!([]), usage(content.usage));
             events.push(Event::json(None, last, Mark::Usage));
         }
-        events.push(Event { name: None, data: Data::Bytes(b"[DONE]".to_vec()), tokens: 0, mark: Mark::Terminal });
+        events.push(Event::done());
         events
     }
 
     fn error(&self, fault: &Fault) -> (Vec<(String, String)>, Value) {
-        let (kind, code) = match fault.status {
-            401 => ("invalid_request_error", Some("invalid_api_key")),
-            404 => ("invalid_request_error", Some("model_not_found")),
-            429 => ("requests", Some("rate_limit_exceeded")),
-            500.. => ("server_error", None),
-            _ => ("invalid_request_error", None),
-        };
-        let code = fault.code.as_deref().or(code);
-        (vec![], json!({"error": {"message": fault.message, "type": kind, "param": fault.param, "code": code}}))
+        (vec![], json!({ "error": error(fault) }))
     }
 
     fn error_event(&self, fault: &Fault) -> Event {
@@ -79,6 +73,31 @@ impl Voice for OpenAi {
     fn recorded(&self, payload: Value) -> Event {
         Event::json(None, payload, Mark::Other)
     }
+}
+
+/// A bearer token, or Azure's `api-key`.
+pub(super) fn authenticate(request: Request<'_>) -> Result<(), Fault> {
+    let bearer = request.head.header("authorization").and_then(|a| a.strip_prefix("Bearer "));
+    let known = accepts(request.credentials.openai.as_deref(), bearer.or_else(|| request.head.header("api-key")));
+    known.then_some(()).ok_or_else(|| Fault::new(401, "Incorrect API key provided.").coded("invalid_api_key"))
+}
+
+/// The model in the body, or the deployment in the path.
+pub(super) fn model(body: &Value, in_path: Option<&InPath>) -> Result<String, Fault> {
+    in_path.map_or_else(|| required(body, "model").map(str::to_owned), |p| Ok(p.model.clone()))
+}
+
+/// The `error` object.
+pub(super) fn error(fault: &Fault) -> Value {
+    let (kind, code) = match fault.status {
+        401 => ("invalid_request_error", Some("invalid_api_key")),
+        404 => ("invalid_request_error", Some("model_not_found")),
+        429 => ("requests", Some("rate_limit_exceeded")),
+        500.. => ("server_error", None),
+        _ => ("invalid_request_error", None),
+    };
+    let code = fault.code.as_deref().or(code);
+    json!({"message": fault.message, "type": kind, "param": fault.param, "code": code})
 }
 
 /// The answer to `GET /v1/models`, or to one of them.
@@ -109,29 +128,56 @@ fn check_message(message: &Value) -> Result<(), Fault> {
     says.then_some(()).ok_or_else(|| missing("messages.content"))
 }
 
+/// Every call is answered by the tool messages right after it, and nothing else is.
+fn check_tool_results(messages: &[Value]) -> Result<(), Fault> {
+    let mut open: Vec<&str> = vec![];
+    for message in messages {
+        let answered = message.get("tool_call_id").and_then(Value::as_str);
+        match answered.map(|id| open.iter().position(|asked| *asked == id)) {
+            Some(Some(at)) => _ = open.swap_remove(at),
+            Some(None) => {
+                return Err(unpaired(
+                    "messages with role 'tool' must be a response to a preceding message with 'tool_calls'.",
+                ));
+            }
+            None if !open.is_empty() => break,
+            None => open.extend(asked_ids(message)),
+        }
+    }
+    let why =
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'.";
+    if open.is_empty() { Ok(()) } else { Err(unpaired(why)) }
+}
+
+fn asked_ids(message: &Value) -> impl Iterator<Item = &str> {
+    let calls = message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+    calls.filter_map(|call| call.get("id").and_then(Value::as_str))
+}
+
+fn unpaired(why: &str) -> Fault {
+    Fault::invalid(why).about("messages")
+}
+
+/// The tools offered, and which of them take text.
+fn offered(body: &Value) -> Result<Offered, Fault> {
+    let entries = body.get("tools").and_then(Value::as_array).into_iter().flatten();
+    let (custom, functions): (Vec<_>, Vec<_>) = entries.cloned().partition(|tool| tool.get("custom").is_some());
+    let functions = tools(Some(&Value::Array(functions)), "/function/name", "/function/parameters")?;
+    let custom = tools(Some(&Value::Array(custom)), "/custom/name", "/custom/format")?;
+    let names = custom.iter().map(|(name, _)| name.clone()).collect();
+    Ok(([functions, custom].concat(), names))
+}
+
 fn calls(body: &Value, last: &Value, text: &str, tools: &[(String, Value)]) -> Vec<String> {
     let choice = body.get("tool_choice");
-    let named = choice.and_then(|c| c.pointer("/function/name")).and_then(Value::as_str);
+    let named = choice.and_then(|c| c.pointer("/function/name").or_else(|| c.pointer("/custom/name")));
+    let named = named.and_then(Value::as_str);
     let mode = choice.and_then(Value::as_str).unwrap_or("auto");
     match (last.get("role").and_then(Value::as_str), named, mode) {
         (Some("tool"), _, _) | (_, None, "none") => vec![],
         (_, Some(name), _) => vec![name.to_owned()],
         (_, None, "required") => tools.iter().take(1).map(|(name, _)| name.clone()).collect(),
         _ => asked_calls(text, tools),
-    }
-}
-
-fn flag(body: &Value, member: &str) -> Result<bool, Fault> {
-    match body.get(member) {
-        None | Some(Value::Null) => Ok(false),
-        Some(value) => value.as_bool().ok_or_else(|| missing(member)),
-    }
-}
-
-fn count(body: &Value, member: &str) -> Result<Option<u64>, Fault> {
-    match body.get(member) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_u64().map(Some).ok_or_else(|| missing(member)),
     }
 }
 
@@ -149,12 +195,16 @@ fn message(content: &Content) -> Value {
 }
 
 fn tool_call(call: &ToolCall, arguments: &str) -> Value {
+    if call.custom {
+        return json!({"id": call.id, "type": "custom", "custom": {"name": call.name, "input": arguments}});
+    }
     json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}})
 }
 
 fn choice_events(index: u64, content: &Content) -> Vec<Event> {
     let first = json!({"role": "assistant", "content": if content.calls.is_empty() { json!("") } else { json!(null) }});
-    let mut events = vec![delta(index, content, first, json!(null), Mark::Other)];
+    let thought = content.reasoning.as_ref().map_or(0, |thought| thought.tokens);
+    let mut events = vec![delta(index, content, first, json!(null), Mark::Other).worth(thought)];
     let texts = content.pieces.iter().map(|piece| {
         delta(index, content, json!({ "content": piece.text }), json!(null), Mark::Text).worth(piece.tokens)
     });
@@ -167,12 +217,17 @@ fn choice_events(index: u64, content: &Content) -> Vec<Event> {
 }
 
 fn call_events(index: u64, at: usize, call: &ToolCall, content: &Content) -> Vec<Event> {
-    let function = json!({"name": call.name, "arguments": ""});
-    let opening = json!({"tool_calls": [{"index": at, "id": call.id, "type": "function", "function": function}]});
+    let mut opening = tool_call(call, "");
+    put(&mut opening, "index", json!(at));
+    let opening = json!({ "tool_calls": [opening] });
     let opening = delta(index, content, opening, json!(null), Mark::Other);
     let mut events = vec![opening.worth(token_count(call.name.len()))];
     events.extend(call.pieces.iter().map(|piece| {
-        let part = json!({"tool_calls": [{"index": at, "function": {"arguments": piece.text}}]});
+        let part = match call.custom {
+            true => json!({"index": at, "custom": {"input": piece.text}}),
+            false => json!({"index": at, "function": {"arguments": piece.text}}),
+        };
+        let part = json!({ "tool_calls": [part] });
         delta(index, content, part, json!(null), Mark::Text).worth(piece.tokens)
     }));
     events
@@ -195,7 +250,7 @@ fn chunk(content: &Content, choices: Value, usage: Value) -> Value {
     chunk
 }
 
-fn finish(stop: &Stop) -> &str {
+pub(super) fn finish(stop: &Stop) -> &str {
     match stop {
         Stop::Natural => "stop",
         Stop::Length => "length",
@@ -204,7 +259,7 @@ fn finish(stop: &Stop) -> &str {
     }
 }
 
-fn usage(counts: Counts) -> Value {
+pub(super) fn usage(counts: Counts) -> Value {
     json!({
         "prompt_tokens": counts.input, "completion_tokens": counts.output, "total_tokens": counts.input + counts.output,
         "prompt_tokens_details": {"cached_tokens": counts.cached, "audio_tokens": 0},

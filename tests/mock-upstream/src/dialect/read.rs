@@ -39,6 +39,51 @@ pub(super) fn objects<'a>(body: &'a Value, member: &str) -> Result<&'a [Value], 
     }
 }
 
+/// Refuses members that the wire does not have.
+pub(super) fn only(body: &Value, members: &[&str]) -> Result<(), Fault> {
+    let novel = body.as_object().and_then(|o| o.keys().find(|name| !members.contains(&name.as_str())));
+    novel.map_or(Ok(()), |name| {
+        Err(Fault::new(400, format!("Unknown parameter: '{name}'.")).coded("unknown_parameter").about(name))
+    })
+}
+
+/// Sets a member of an object.
+pub(super) fn put(object: &mut Value, member: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(member.to_owned(), value);
+    }
+}
+
+/// What is offered: names and schemas, and the names of those that take text.
+pub(super) type Offered = (Vec<(String, Value)>, Vec<String>);
+
+/// A flag that may be absent.
+pub(super) fn flag(body: &Value, member: &str) -> Result<bool, Fault> {
+    match body.get(member) {
+        None | Some(Value::Null) => Ok(false),
+        Some(value) => value.as_bool().ok_or_else(|| missing(member)),
+    }
+}
+
+/// A count that may be absent.
+pub(super) fn count(body: &Value, member: &str) -> Result<Option<u64>, Fault> {
+    match body.get(member) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| missing(member)),
+    }
+}
+
+/// A path's segment without its percent encoding.
+pub(super) fn decoded(segment: &str) -> String {
+    let (mut out, mut bytes) = (Vec::new(), segment.bytes());
+    while let Some(byte) = bytes.next() {
+        let hex = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
+        let code = if byte == b'%' { hex(bytes.next()).zip(hex(bytes.next())) } else { None };
+        out.push(code.map_or(byte, |(high, low)| (high * 16 + low) as u8));
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// The refusal for a member that is absent or of the wrong type.
 pub(super) fn missing(member: &str) -> Fault {
     Fault::new(400, format!("missing or malformed required parameter: '{member}'")).about(member)

@@ -61,6 +61,8 @@ impl Default for Answer {
 pub struct Generated {
     /// The text; else the last user text is echoed.
     pub text: Option<String>,
+    /// What it thought before, in the dialects that say so.
+    pub reasoning: Option<String>,
     /// Calls this tool, whatever was asked.
     pub tool: Option<String>,
     /// The tool call's arguments, sent byte for byte; else values made from the tool's schema.

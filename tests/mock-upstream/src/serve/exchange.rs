@@ -4,11 +4,14 @@ use super::conn::{Conn, Gone, Unread};
 use super::send::{Sending, Stop};
 use super::{Shared, control, head};
 use crate::answer::{self, Reply, Subject};
-use crate::dialect::{self, Ask, Dialect, Fault, InPath, Request, Route};
+use crate::dialect::{self, Ask, Dialect, Fault, InPath, Operation, Plain, Request, Route};
 use crate::http::Head;
 use crate::journal::{Ended, How, Recorded};
 use crate::plan::{Answer, CutHow, Plan};
 use crate::script::Asked;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 /// A request read entirely.
 struct Received {
@@ -23,7 +26,7 @@ struct Judged {
     ask: Ask,
     fault: Option<Fault>,
     /// An answer that no plan changes: the list of models, a count.
-    plain: Option<serde_json::Value>,
+    plain: Option<Plain>,
 }
 
 /// Serves one request; an error means the connection is over.
@@ -77,6 +80,7 @@ fn judge(received: &Received, shared: &Shared) -> Judged {
     match dialect::route(&head.method, head.path()) {
         Route::Chat(dialect, in_path) => chat(received, shared, dialect, in_path),
         Route::Count(dialect, in_path) => count(received, shared, dialect, in_path),
+        Route::Other(operation, in_path) => other(received, shared, operation, in_path),
         Route::Models(one) => models(received, shared, one.as_deref()),
         Route::Unknown => {
             let why = format!("Unknown request URL: {} {}.", head.method, head.path());
@@ -105,20 +109,33 @@ fn chat(received: &Received, shared: &Shared, dialect: Dialect, in_path: Option<
 }
 
 fn count(received: &Received, shared: &Shared, dialect: Dialect, in_path: Option<InPath>) -> Judged {
-    let inner = if dialect == Dialect::Bedrock { inner_converse(&received.body) } else { received.body.clone() };
+    let (dialect, inner) = counted(dialect, &received.body);
     let voice = dialect.voice();
     let body = serde_json::from_slice(&inner).map_err(|_| Fault::new(400, "the body is not valid JSON"));
     let checked = voice.authenticate(request(received, shared, in_path.as_ref()));
-    let checked = checked.and(body).and_then(|body: serde_json::Value| voice.read(&body, in_path.as_ref()));
+    let checked = checked.and(body).and_then(|body: Value| voice.read(&body, in_path.as_ref()));
     let mut judged = judged(dialect, in_path.as_ref(), checked);
-    judged.plain = judged.fault.is_none().then(|| voice.count(judged.ask.input));
+    judged.plain = judged.fault.is_none().then(|| Plain::json(&voice.count(judged.ask.input)));
     judged
 }
 
-/// The Converse request inside a Bedrock count request.
-fn inner_converse(body: &[u8]) -> Vec<u8> {
-    let whole: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    whole.pointer("/input/converse").map(|v| v.to_string().into_bytes()).unwrap_or_default()
+fn other(received: &Received, shared: &Shared, operation: Operation, in_path: Option<InPath>) -> Judged {
+    let answered = operation.answer(request(received, shared, in_path.as_ref()));
+    let (ask, plain) = answered.map_or_else(|fault| (Err(fault), None), |(ask, plain)| (Ok(ask), Some(plain)));
+    Judged { plain, ..judged(operation.dialect(), in_path.as_ref(), ask) }
+}
+
+/// The chat request inside a count request, and whose it is.
+fn counted(dialect: Dialect, body: &[u8]) -> (Dialect, Vec<u8>) {
+    let whole: Value = serde_json::from_slice(body).unwrap_or_default();
+    let inner = |at: &str| whole.pointer(at).map(|v| v.to_string().into_bytes());
+    let invoked = whole.pointer("/input/invokeModel/body").and_then(Value::as_str);
+    match (dialect, invoked) {
+        (Dialect::Bedrock, Some(text)) => (Dialect::InvokeClaude, STANDARD.decode(text).unwrap_or_default()),
+        (Dialect::Bedrock, None) => (dialect, inner("/input/converse").unwrap_or_default()),
+        (Dialect::Gemini, _) => (dialect, inner("/generateContentRequest").unwrap_or_else(|| body.to_vec())),
+        _ => (dialect, body.to_vec()),
+    }
 }
 
 fn models(received: &Received, shared: &Shared, one: Option<&str>) -> Judged {
@@ -126,7 +143,7 @@ fn models(received: &Received, shared: &Shared, one: Option<&str>) -> Judged {
     let checked = dialect.voice().authenticate(request(received, shared, None));
     let plain = dialect::model_list(dialect == Dialect::Anthropic, one);
     let fault = checked.err();
-    Judged { dialect, ask: Ask::unread(None), plain: fault.is_none().then_some(plain), fault }
+    Judged { dialect, ask: Ask::unread(None), plain: fault.is_none().then(|| Plain::json(&plain)), fault }
 }
 
 async fn answer(
@@ -191,8 +208,8 @@ fn recorded(connection: u64, received: &Received, judged: &Judged, plan: Option<
 fn reply(plan: &Plan, received: &Received, judged: &Judged, id: u64, chunks: usize) -> Reply {
     let generated = matches!(plan.answer, Answer::Generated(_) | Answer::OtherMode);
     match (&judged.fault, &judged.plain) {
-        (Some(fault), _) if generated || matches!(fault.status, 401 | 403) => Reply::fault(judged.dialect, fault),
-        (None, Some(plain)) if generated => Reply::json(200, plain),
+        (Some(fault), _) if generated || fault.is_credential() => Reply::fault(judged.dialect, fault),
+        (None, Some(plain)) if generated => Reply::plain(plain, judged.dialect, id),
         _ => {
             let (head, body) = (&received.head, received.body.as_slice());
             answer::reply(plan, Subject { dialect: judged.dialect, ask: &judged.ask, head, body, serial: id, chunks })

@@ -125,11 +125,20 @@ pub fn send(server: &MockUpstream, path: &str, headers: &str, body: &Value) -> R
 
 /// Sends a request; the answer is still to be read.
 pub fn sent(server: &MockUpstream, path: &str, headers: &str, body: &Value) -> TcpStream {
+    let headers = format!("content-type: application/json\r\n{headers}");
+    bytes_sent(server, path, &headers, body.to_string().as_bytes())
+}
+
+/// Sends a request whose headers say what it is, and reads what comes.
+pub fn send_bytes(server: &MockUpstream, path: &str, headers: &str, body: &[u8]) -> Reply {
+    read(&mut bytes_sent(server, path, headers, body), PATIENT)
+}
+
+fn bytes_sent(server: &MockUpstream, path: &str, headers: &str, body: &[u8]) -> TcpStream {
     let mut stream = connect(server);
-    let body = body.to_string();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: mock\r\ncontent-type: application/json\r\nconnection: close\r\n");
-    let request = format!("{head}content-length: {}\r\n{headers}\r\n{body}", body.len());
-    stream.write_all(request.as_bytes()).unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\n");
+    let head = format!("{head}content-length: {}\r\n{headers}\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
     stream
 }
 

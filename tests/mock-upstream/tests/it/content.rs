@@ -66,9 +66,10 @@ fn a_tool_is_called_when_offered_and_asked_for_and_its_result_is_answered() {
     let reply = openai(&server, &body).json();
     let call = reply.pointer("/choices/0/message/tool_calls/0").unwrap().clone();
     assert_eq!(call["function"], json!({"name": "weather", "arguments": "{\"city\":\"city\"}"}));
+    let id = call["id"].clone();
     let turn = [
         json!({"role": "assistant", "content": null, "tool_calls": [call]}),
-        json!({"role": "tool", "tool_call_id": "x", "content": "18 degrees"}),
+        json!({"role": "tool", "tool_call_id": id, "content": "18 degrees"}),
     ];
     body["messages"].as_array_mut().unwrap().extend(turn);
     assert_eq!(openai(&server, &body).json().pointer("/choices/0/message/content"), Some(&json!("18 degrees")));
