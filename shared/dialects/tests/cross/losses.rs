@@ -1,72 +1,83 @@
 //! What each pair of wires cannot carry: `tests/losses.toml` says it, and says neither too much nor too little.
 
-use super::kits::{Kit, pairs};
+use super::{
+    UPDATING, features,
+    kits::{Kit, pairs},
+};
 use dialects::{
     codec,
-    codec::{Abilities, Envelope, Target},
+    codec::{Abilities, Encoded, Envelope, Target},
     json::parse,
 };
+use domain::{Error, chat::Request};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What the file says of one feature: how it is lost, and under which name the caller is told.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Loss {
-    how: String,
+mod file;
+
+/// How something asked for is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    Approximated,
+    Dropped,
+    Refused,
+}
+
+/// How, under which names the caller is told, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Loss {
+    pub how: How,
     /// Names in `dropped`, or the `param` of the refusal; places in lists are `*`.
-    named: Vec<String>,
+    pub named: Vec<String>,
+    pub why: String,
 }
 
-/// From, to and feature.
-type Key = (String, String, String);
+/// Feature, from and to.
+pub type Key = (&'static str, &'static str, &'static str);
+pub type Losses = BTreeMap<Key, Loss>;
 
-/// The file's tables of strings and lists of strings, one key a line.
-fn told() -> BTreeMap<Key, Loss> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/losses.toml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut told = BTreeMap::new();
-    for table in text.split("[[loss]]").skip(1) {
-        let lines = table.lines().filter_map(|line| line.split_once(" = "));
-        let fields: BTreeMap<&str, Value> =
-            lines.map(|(key, value)| (key, serde_json::from_str(value).expect(value))).collect();
-        let text = |key: &str| fields.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
-        let all = ["from", "to", "field", "how", "named", "why"];
-        assert!(fields.keys().all(|key| all.contains(key)) && !text("why").is_empty(), "{table}");
-        let named = fields.get("named").map(|named| serde_json::from_value(named.clone()).unwrap());
-        let approximated = text("how") == "approximated";
-        let named = named.unwrap_or_else(|| if approximated { Vec::new() } else { vec![text("field")] });
-        let twice = told.insert((text("from"), text("to"), text("field")), Loss { how: text("how"), named });
-        assert!(twice.is_none(), "twice: {table}");
-    }
-    told
+/// Everything that can be asked of another wire.
+pub fn questions() -> impl Iterator<Item = (&'static Kit, &'static Kit, &'static str, Value)> {
+    // Equal wires pass through.
+    pairs()
+        .filter(|(from, to)| from.wire != to.wire)
+        .flat_map(|(from, to)| (from.features)().into_iter().map(move |(feature, fields)| (from, to, feature, fields)))
 }
 
-/// What becomes of a feature; nothing if it is carried.
-fn lost(from: &Kit, to: &Kit, feature: &str, fields: &Value) -> Option<Loss> {
+/// A request that asks for one thing.
+pub fn asking(from: &Kit, feature: &str, fields: &Value) -> Request {
     let mut body = (from.plain)();
     fields.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
     let text = body.to_string();
-    let what = format!("{} to {}: {feature}", from.wire, to.wire);
-    let request = codec(from.wire)
+    codec(from.wire)
         .decode_request(&parse(text.as_bytes()).unwrap(), &Envelope { model: Some("m"), stream: None })
-        .unwrap_or_else(|problem| panic!("{what}: {problem:?}"));
+        .unwrap_or_else(|problem| panic!("{}: {feature}: {problem:?}", from.wire))
+}
+
+/// What goes to the provider.
+pub fn encoded(to: &Kit, feature: &str, request: &Request) -> Result<Encoded, Error> {
     let abilities = Abilities { adaptive_thinking: feature.contains("effort"), ..Abilities::default() };
     let target = Target { model: (to.model_for)(feature), abilities, default_output_cap: 9000, ..Target::default() };
-    let encoded = codec(to.wire).encode_request(&request, &target);
+    let encoded = codec(to.wire).encode_request(request, &target);
     if let Ok(encoded) = &encoded {
-        let against = (to.published)(target.model, &serde_json::from_str(&encoded.body).unwrap());
-        assert!(against.is_empty(), "{what}: {}", against.join("\n"));
+        let body = serde_json::from_str(&encoded.body).unwrap();
+        let against = (to.published)(target.model, &body);
+        assert!(against.is_empty(), "{feature} to {}: {} in {body}", to.wire, against.join("\n"));
     }
-    match encoded {
-        Ok(encoded) if encoded.dropped.is_empty() => None,
-        Ok(encoded) => {
-            Some(Loss { how: "dropped".into(), named: encoded.dropped.iter().map(|n| placeless(n)).collect() })
-        }
+    encoded
+}
+
+/// What becomes of a feature, with no reason; nothing if it is carried.
+fn found(from: &Kit, to: &Kit, feature: &str, fields: &Value) -> Option<Loss> {
+    let (how, named) = match encoded(to, feature, &asking(from, feature, fields)) {
+        Ok(encoded) if encoded.dropped.is_empty() => return None,
+        Ok(encoded) => (How::Dropped, encoded.dropped),
         Err(error) => {
-            assert_eq!(error.status(), 400, "{what}: {error}");
-            Some(Loss { how: "refused".into(), named: error.param.iter().map(|n| placeless(n)).collect() })
+            assert_eq!(error.status(), 400, "{feature}: {} to {}: {error}", from.wire, to.wire);
+            (How::Refused, error.param.into_iter().collect())
         }
-    }
+    };
+    Some(Loss { how, named: named.iter().map(|name| placeless(name)).collect(), why: String::new() })
 }
 
 /// A path with `*` for every place in a list.
@@ -75,29 +86,65 @@ fn placeless(path: &str) -> String {
     path.split('.').map(|part| if place(part) { "*" } else { part }).collect::<Vec<_>>().join(".")
 }
 
+/// What is true, in the file's words where it has any.
+pub fn losses() -> Losses {
+    let told = file::read();
+    let mut losses = Losses::new();
+    for (from, to, feature, fields) in questions() {
+        let key = (feature, from.wire.name(), to.wire.name());
+        let approximated = told.get(&key).filter(|loss| loss.how == How::Approximated).cloned();
+        let loss = match (found(from, to, feature, &fields), approximated) {
+            // An approximation may still name what of it is lost.
+            (Some(Loss { how: How::Dropped, named, .. }), Some(said)) => Some(Loss { named, ..said }),
+            (None, Some(said)) => Some(Loss { named: Vec::new(), ..said }),
+            (Some(found), _) => Some(Loss { why: reason(&told, key, found.how), ..found }),
+            (None, None) => None,
+        };
+        losses.extend(loss.map(|loss| (key, loss)));
+    }
+    losses
+}
+
+/// The file's reason, or one that it gives for the same loss elsewhere.
+fn reason(told: &Losses, key: Key, how: How) -> String {
+    if let Some(loss) = told.get(&key).filter(|loss| loss.how == how) {
+        return loss.why.clone();
+    }
+    let alike = told.iter().filter(|((feature, ..), loss)| *feature == key.0 && loss.how == how);
+    let reasons: BTreeSet<&str> = alike.map(|(_, loss)| loss.why.as_str()).collect();
+    match reasons.first() {
+        Some(reason) if reasons.len() == 1 => (*reason).to_owned(),
+        None if features::is_own(key.0) && how == How::Dropped => "No other wire has it.".to_owned(),
+        _ => String::new(),
+    }
+}
+
 #[test]
 fn the_list_of_losses_is_complete_and_true() {
-    let mut told = told();
-    let mut wrong = Vec::new();
-    // Equal wires pass through.
-    for (from, to) in pairs().filter(|(from, to)| from.wire != to.wire) {
-        for (feature, fields) in (from.features)() {
-            let key = (from.wire.to_string(), to.wire.to_string(), feature.to_owned());
-            let found = lost(from, to, feature, &fields);
-            let fits = match (&told.remove(&key), &found) {
-                (None, None) => true,
-                // An approximation may still name what of it is lost.
-                (Some(said), found) if said.how == "approximated" => {
-                    let named = found.as_ref().map(|found| found.named.clone()).unwrap_or_default();
-                    named == said.named && found.as_ref().is_none_or(|found| found.how == "dropped")
-                }
-                (said, found) => said == found,
-            };
-            if !fits {
-                wrong.push(format!("{key:?}: {found:?}"));
-            }
-        }
+    let losses = losses();
+    if *UPDATING {
+        return file::write(&losses);
     }
-    wrong.extend(told.keys().map(|key| format!("{key:?}: nothing asks for this")));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let told = file::read();
+    let unlisted = losses.iter().filter(|(key, loss)| told.get(*key) != Some(loss));
+    let mut wrong: Vec<String> =
+        unlisted.map(|(key, loss)| format!("{key:?}: {loss:?}, which the file does not say")).collect();
+    let carried = told.keys().filter(|key| !losses.contains_key(*key));
+    wrong.extend(carried.map(|key| format!("{key:?}: the file has it lost, and it is carried")));
+    wrong.extend(losses.iter().filter(|(_, loss)| loss.why.is_empty()).map(|(key, _)| format!("{key:?}: no reason")));
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), super::HOW_TO_UPDATE);
+    assert_eq!(file::text(&losses), file::on_disk(), "the file is true, but not in its form; {}", super::HOW_TO_UPDATE);
+}
+
+#[test]
+fn every_loss_is_named_and_strict_callers_can_refuse_it() {
+    let mut asked = 0;
+    for (from, to, feature, fields) in questions() {
+        if let Some(loss) = found(from, to, feature, &fields) {
+            let what = format!("{feature}: {} to {}", from.wire, to.wire);
+            assert!(!loss.named.is_empty() && loss.named.iter().all(|name| !name.is_empty()), "{what}: {loss:?}");
+        }
+        asked += 1;
+    }
+    println!("{asked} things asked for");
 }

@@ -10,9 +10,12 @@
     reason = "a test stops where it stumbles"
 )]
 
+use std::sync::LazyLock;
+
 mod answers;
 mod damage;
 mod ends;
+mod features;
 mod kits;
 mod losses;
 mod recordings;
@@ -20,3 +23,8 @@ mod requests;
 mod said;
 mod schemas;
 mod streams;
+
+/// Write what is true instead of checking what is written.
+static UPDATING: LazyLock<bool> = LazyLock::new(|| std::env::var_os("UPDATE").is_some());
+
+const HOW_TO_UPDATE: &str = "`UPDATE=1 cargo test -p dialects --test cross` writes what is true; review what it wrote";
