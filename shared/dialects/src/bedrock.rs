@@ -2,3 +2,8 @@
 
 pub mod converse;
 pub mod error;
+
+/// InvokeModel of embedding models.
+pub mod embed;
+/// InvokeModel of reranking models.
+pub mod rerank;

@@ -2,3 +2,8 @@
 
 /// Errors of the dialect.
 pub mod error;
+
+/// `/v2/embed`.
+pub mod embed;
+/// `/v2/rerank`.
+pub mod rerank;

@@ -33,6 +33,8 @@ impl Frame {
 /// How a wire's streams are cut into frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
+    /// No frames: bytes as they come.
+    Bytes,
     EventStream,
     Sse,
 }
@@ -41,6 +43,7 @@ impl Framing {
     /// A cutter for one stream.
     pub fn cutter(self) -> Cutter {
         match self {
+            Framing::Bytes => Cutter::Bytes,
             Framing::EventStream => Cutter::EventStream(eventstream::Cutter::default()),
             Framing::Sse => Cutter::Sse(sse::Cutter::default()),
         }
@@ -49,6 +52,7 @@ impl Framing {
     /// The media type of such a stream.
     pub fn content_type(self) -> &'static str {
         match self {
+            Framing::Bytes => "application/octet-stream",
             Framing::EventStream => "application/vnd.amazon.eventstream",
             Framing::Sse => "text/event-stream",
         }
@@ -58,6 +62,8 @@ impl Framing {
 /// Cuts one stream into frames.
 #[derive(Debug)]
 pub enum Cutter {
+    /// Every piece is a frame.
+    Bytes,
     EventStream(eventstream::Cutter),
     Sse(sse::Cutter),
 }
@@ -66,6 +72,11 @@ impl Cutter {
     /// Takes the next bytes and appends the frames they complete. Past an error nothing more is cut.
     pub fn push(&mut self, bytes: &[u8], frames: &mut Vec<Frame>) -> Result<(), Malformed> {
         match self {
+            Cutter::Bytes => {
+                let raw = Bytes::copy_from_slice(bytes);
+                frames.push(Frame { data: raw.clone(), raw, event: None, exception: false });
+                Ok(())
+            }
             Cutter::EventStream(cutter) => cutter.push(bytes, frames),
             Cutter::Sse(cutter) => cutter.push(bytes, frames),
         }
@@ -74,6 +85,7 @@ impl Cutter {
     /// The stream ended: appends a last frame that lacked its separator, or says that one was cut short.
     pub fn finish(&mut self, frames: &mut Vec<Frame>) -> Result<(), Malformed> {
         match self {
+            Cutter::Bytes => Ok(()),
             Cutter::EventStream(cutter) => cutter.finish(),
             Cutter::Sse(cutter) => cutter.finish(frames),
         }

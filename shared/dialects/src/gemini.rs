@@ -2,3 +2,6 @@
 
 /// Errors of the dialect.
 pub mod error;
+
+/// `embedContent` and `batchEmbedContents`.
+pub mod embed;

@@ -2,10 +2,14 @@
 
 /// What every wire can do; the table of wires.
 pub mod codec;
+/// Embeddings between services.
+pub mod embedding;
 /// Errors in the caller's dialect and from the provider's.
 pub mod error;
 /// Tokens of a request, guessed from its size.
 pub mod estimate;
+/// Forms: their fields, and how they are written.
+pub mod form;
 /// Bytes ⇄ frames.
 pub mod framing;
 /// The fast path: read once, copied with our edits.
@@ -14,6 +18,10 @@ pub mod head;
 pub mod json;
 /// Why something could not be read.
 pub mod malformed;
+/// Reranking between services.
+pub mod rerank;
+/// What every service can do; the table of services.
+pub mod service;
 
 pub mod anthropic;
 pub mod bedrock;
