@@ -14,6 +14,8 @@ const KITS: [Kit; 3] = [anthropic_messages::KIT, bedrock_converse::KIT, openai_c
 /// A wire as the tests see it: a second reader, made of `serde_json` and nothing of this crate, and what can be asked.
 pub struct Kit {
     pub wire: Wire,
+    /// What people call it.
+    pub title: &'static str,
     pub answer: fn(&Value) -> Answer,
     pub stream: fn(&[u8]) -> Answer,
     pub request: fn(&Value) -> Asked,

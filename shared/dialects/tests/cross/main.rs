@@ -13,6 +13,7 @@
 use std::sync::LazyLock;
 
 mod answers;
+mod compatibility;
 mod damage;
 mod ends;
 mod features;

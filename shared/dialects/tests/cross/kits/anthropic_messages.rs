@@ -12,6 +12,7 @@ mod features;
 
 pub const KIT: Kit = Kit {
     wire: Wire::AnthropicMessages,
+    title: "Messages",
     answer,
     stream,
     request,

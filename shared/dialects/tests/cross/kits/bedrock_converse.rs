@@ -12,6 +12,7 @@ mod features;
 
 pub const KIT: Kit = Kit {
     wire: Wire::BedrockConverse,
+    title: "Converse",
     answer,
     stream,
     request,
