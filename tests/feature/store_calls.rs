@@ -39,7 +39,7 @@ async fn k4_m15_a_call_reads_once_in_ten_seconds_and_writes_three_times_at_most(
                 let expected = if stream { 0 } else { reads * (1 + usize::from(budget.is_some())) };
                 let (read, written) = counted(&verbs);
                 assert_eq!(read, expected, "budget={budget:?} round={round} stream={stream}: {verbs:?}");
-                // A lane is entered for the sweeper once an hour, and borrows for the first time in one transaction.
+                // A key is entered for the sweeper once an hour, and its lane borrows for the first time in one transaction.
                 let first = round == 0 && !stream;
                 let most = if first { 4 } else { 3 };
                 assert!((1..=most).contains(&written), "budget={budget:?} round={round} stream={stream}: {verbs:?}");

@@ -1,6 +1,6 @@
-//! What an instance remembers for a moment: lanes found dry, and what scopes had left. Hints only.
+//! What an instance remembers for a while: lanes found dry, what scopes had left, keys entered for sweeping. Hints only.
 
-use domain::{Timestamp, Usd};
+use domain::{KeyId, Timestamp, Usd, key::VirtualKey};
 use std::{
     collections::HashMap,
     sync::{
@@ -22,6 +22,8 @@ pub struct Hints {
     freed: AtomicU64,
     dry: Mutex<HashMap<String, Dry>>,
     seen: Mutex<HashMap<String, (Usd, Timestamp)>>,
+    /// The hour in which a key was last entered for sweeping, and with how many lanes.
+    entered: Mutex<HashMap<KeyId, (u64, u32)>>,
 }
 
 #[derive(Clone, Copy)]
@@ -71,5 +73,19 @@ impl Hints {
     pub fn seen(&self, scope: &str, now: Timestamp) -> Option<Usd> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(scope).filter(|(_, at)| now.millis_since(*at) < SEEN_MS).map(|(available, _)| *available)
+    }
+
+    /// The key's row of this hour was written from here.
+    pub fn enter(&self, key: &VirtualKey, hour: u64) {
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        if entered.len() > ENTRIES {
+            entered.retain(|_, (at, _)| *at == hour);
+        }
+        entered.insert(key.id.clone(), (hour, key.lanes));
+    }
+
+    pub fn is_entered(&self, key: &VirtualKey, hour: u64) -> bool {
+        let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        entered.get(&key.id) == Some(&(hour, key.lanes))
     }
 }

@@ -76,7 +76,12 @@ pub fn lanes(key: &VirtualKey) -> u32 {
 
 /// Every lane that a key's calls may ever have gone to.
 pub fn all_lanes(key: &VirtualKey) -> impl Iterator<Item = String> {
-    (0..key.lanes.max(1)).map(|number| lane(&key.id, number))
+    numbered(&key.id, key.lanes.max(1))
+}
+
+/// The first so many lanes of a key.
+pub fn numbered(key: &KeyId, lanes: u32) -> impl Iterator<Item = String> {
+    (0..lanes).map(move |number| lane(key, number))
 }
 
 /// The same call always goes to the same lane, so that a repetition finds its hold.

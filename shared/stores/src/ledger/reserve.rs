@@ -59,7 +59,7 @@ impl Ledger {
             }
             let moment = self.hints.moment();
             let seen = match self.table.update(&self.taking(ask, chain, wanted)).await {
-                Ok(before) => return Ok(self.admitted(chain, wanted, before.unwrap_or_default()).await),
+                Ok(before) => return Ok(self.admitted(ask, chain, wanted, before.unwrap_or_default()).await),
                 Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
                 Err(error) if error.is_contention() && backoff.again().await => continue,
                 Err(error) => return Err(unavailable(&error)),
@@ -74,7 +74,7 @@ impl Ledger {
                 Found::Short(_) if chain.is_free() => return Err(Refusal::Unavailable),
                 Found::Short(have) => match self.borrow(chain, wanted, &Purpose::Admit(ask), have).await? {
                     Lent::Held { free } => {
-                        self.register(&wanted.lane, &seen).await;
+                        self.register(ask.key, &seen).await;
                         return Ok(self.with_remaining(chain, wanted, free).await);
                     }
                     Lent::Empty { remaining } => {
@@ -136,8 +136,8 @@ impl Ledger {
     }
 
     /// After the write: what is left, and the housekeeping that the lane asked for.
-    async fn admitted(&self, chain: &Chain, wanted: &Reservation, before: Item) -> Reservation {
-        self.register(&wanted.lane, &before).await;
+    async fn admitted(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation, before: Item) -> Reservation {
+        self.register(ask.key, &before).await;
         let due = due(&before, self.clock.now());
         if !due.is_empty() && self.expire_all(&wanted.lane, due).await.is_err() {
             tracing::warn!(lane = wanted.lane, "holds past their lease are left to the sweeper");

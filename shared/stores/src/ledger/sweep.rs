@@ -1,10 +1,13 @@
 //! The sweeper: returns what calls that were never heard of again still hold [M6].
 //!
-//! Lanes are found by rows of the hour in which they admitted something: no scan and no index.
+//! Lanes are found by rows of the hour in which their keys admitted something: no scan and no index.
 
-use super::{Ledger, LedgerError, lane::due, lane::lane_key};
+use super::{
+    Ledger, LedgerError,
+    lane::{all_lanes, due, lane_key, numbered},
+};
 use crate::table::{Get, Item, Put, Query, query_all};
-use domain::Timestamp;
+use domain::{KeyId, Timestamp, key::VirtualKey};
 use std::collections::BTreeSet;
 
 const SHARDS: u32 = 16;
@@ -49,29 +52,37 @@ impl Ledger {
         Ok(swept)
     }
 
-    /// Lanes that admitted something lately.
+    /// Lanes of the keys that admitted something lately.
     async fn live_lanes(&self, now: Timestamp) -> Result<BTreeSet<String>, LedgerError> {
         let mut lanes = BTreeSet::new();
         for hour in hour(now).saturating_sub(HOURS_BACK)..=hour(now) {
             for shard in 0..SHARDS {
                 let rows = query_all(&*self.table, Query::partition(&self.names.quotas, live_pk(hour, shard))).await?;
-                lanes.extend(rows.iter().filter_map(|row| row.text("sk")).map(str::to_owned));
+                lanes.extend(rows.iter().flat_map(lanes_of));
             }
         }
         Ok(lanes)
     }
 
-    /// Puts the lane's row for this hour, if the lane as it was before says that it has none yet. Best effort:
-    /// a lane without its row is swept by its own next admission.
-    pub(super) async fn register(&self, lane: &str, before: &Item) {
+    /// Puts the key's row for this hour, unless its lane as it was before, or this instance, knows of one. Best
+    /// effort: a lane without its row is swept by its own next admission.
+    pub(super) async fn register(&self, key: &VirtualKey, before: &Item) {
         let now = self.clock.now();
-        if before.count("lv") == Some(hour(now)) {
+        let hour = hour(now);
+        if before.count("lv") == Some(hour) || self.hints.is_entered(key, hour) {
             return;
         }
-        let row = Item::at(live_pk(hour(now), crc32fast::hash(lane.as_bytes()) % SHARDS), lane)
+        let row = Item::at(live_pk(hour, crc32fast::hash(key.id.as_str().as_bytes()) % SHARDS), key.id.as_str())
+            .with("lanes", all_lanes(key).count() as u64)
             .with("ttl", now.secs() + KEPT_SECS);
-        if self.table.put(&Put::new(&self.names.quotas, row)).await.is_err() {
-            tracing::warn!(lane, "a lane could not be entered for sweeping");
+        match self.table.put(&Put::new(&self.names.quotas, row)).await {
+            Ok(()) => self.hints.enter(key, hour),
+            Err(_) => tracing::warn!(key = key.id.as_str(), "a key's lanes could not be entered for sweeping"),
         }
     }
+}
+
+fn lanes_of(row: &Item) -> Vec<String> {
+    let Some(key) = row.text("sk").map(KeyId::from) else { return Vec::new() };
+    numbered(&key, row.count("lanes").and_then(|lanes| lanes.try_into().ok()).unwrap_or(1)).collect()
 }
