@@ -10,6 +10,7 @@ that the stand-in found nothing wrong with what it was sent, and prints the coun
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -35,19 +36,23 @@ UPSTREAM_MODELS = {
 PATHS = {"anthropic": "/v1/messages", "bedrock": "/model/*", "openai": "/v1/chat/completions"}
 # The texts of the tests that choose an answer; a conversation with a result also holds the request for the tool.
 TEXTS = [("tool-result", "The tool says 18."), ("tool-call", "Please use the tool."), ("plain", "Say something plain.")]
+# Suites of Python tests: the virtual environment of each, and the folder of its tests and lock file.
+PYTHON = {"python SDKs": ("sdk", "python"), "python frameworks": ("sdk-frameworks", "frameworks")}
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
 
 def main():
     options = arguments()
-    python = installed_python(options.venvs)
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=HERE / "node", check=True)
+    suites = {name: installed_python(options.venvs, *where) for name, where in PYTHON.items()}
+    installed_node(HERE / "node")
     with contextlib.ExitStack() as running, tempfile.TemporaryDirectory() as scratch:
         mock = running.enter_context(mock_upstream(options.mock))
         call(f"{mock}/_ctl/script", json.dumps(script()).encode(), "PUT")
         target = direct(mock) if options.direct else running.enter_context(portunus(options.portunus, mock, scratch))
         environment = {**clean_environment(), **target}
-        counts = [pytest(python, environment), node(environment)]
+        runs = [lambda n=name, p=python: pytest(n, p, environment) for name, python in suites.items()]
+        with concurrent.futures.ThreadPoolExecutor() as side_by_side:
+            counts = list(side_by_side.map(lambda run: run(), [*runs, lambda: node(environment)]))
         counts.append(nothing_refused(mock))
     for line, _ in counts:
         print(line)
@@ -63,17 +68,33 @@ def arguments():
     return parser.parse_args()
 
 
-def installed_python(venvs):
-    """The virtual environment's interpreter; an environment whose lock file is unchanged is left alone."""
-    venv, lock = pathlib.Path(venvs) / "sdk", HERE / "python/requirements.txt"
-    mark, digest = venv / ".lock-hash", hashlib.sha256(lock.read_bytes()).hexdigest()
+def installed_python(venvs, name, folder):
+    """The interpreter of a virtual environment that holds what the folder's lock file names."""
+    venv, lock = pathlib.Path(venvs) / name, HERE / folder / "requirements.txt"
     python = venv / "bin/python"
-    if not mark.exists() or mark.read_text().strip() != digest:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", lock]
-        subprocess.run(pip, check=True)
-        mark.write_text(digest + "\n")
+    with unless_unchanged(lock, venv / ".lock-hash") as changed:
+        if changed:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+            pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", lock]
+            subprocess.run(pip, check=True)
     return python
+
+
+def installed_node(folder):
+    """The packages of a lock file, beside it."""
+    with unless_unchanged(folder / "package-lock.json", folder / "node_modules/.lock-hash") as changed:
+        if changed:
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
+
+
+@contextlib.contextmanager
+def unless_unchanged(lock, mark):
+    """Whether the lock file differs from what is installed; what is installed is marked when that is done."""
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()
+    changed = not mark.exists() or mark.read_text().strip() != digest
+    yield changed
+    if changed:
+        mark.write_text(digest + "\n")
 
 
 @contextlib.contextmanager
@@ -142,10 +163,14 @@ def script():
     return plans
 
 
-def pytest(python, environment):
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning", HERE / "python"]
-    done = subprocess.run(command, env={**environment, "PYTHONDONTWRITEBYTECODE": "1"})
-    return f"python SDKs: {'passed' if done.returncode == 0 else 'FAILED'} (counts above)", done.returncode == 0
+def pytest(name, python, environment):
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore::DeprecationWarning"]
+    environment = {**environment, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([*command, HERE / PYTHON[name][1]], env=environment, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        print(done.stdout)
+    *_, counts = done.stdout.strip().splitlines() or ["no output"]
+    return f"{name}: {counts}", done.returncode == 0
 
 
 def node(environment):
