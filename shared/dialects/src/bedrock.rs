@@ -2,6 +2,8 @@
 
 pub mod converse;
 pub mod error;
+/// InvokeModel of models that chat.
+pub mod invoke;
 
 /// InvokeModel of embedding models.
 pub mod embed;

@@ -221,7 +221,7 @@ pub fn codec(wire: Wire) -> &'static dyn Codec {
     match wire {
         Wire::AnthropicMessages => &crate::anthropic::messages::Messages,
         Wire::BedrockConverse => &crate::bedrock::converse::Converse,
-        Wire::BedrockInvoke => &crate::pending::Pending,
+        Wire::BedrockInvoke => &crate::bedrock::invoke::INVOKE,
         Wire::CohereChat => &crate::pending::Pending,
         Wire::GeminiGenerate => &crate::pending::Pending,
         Wire::OpenAiChat => &crate::openai::chat::Chat,

@@ -35,16 +35,16 @@ impl Codec for Messages {
         Framing::Sse
     }
 
-    fn head(&self, body: &Node<'_>, _: &Envelope<'_>) -> Result<Head, Malformed> {
-        head::head(body)
+    fn head(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
+        head::head(body, envelope)
     }
 
     fn edits(&self, body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
         head::edits(body, will)
     }
 
-    fn decode_request(&self, body: &Node<'_>, _: &Envelope<'_>) -> Result<Request, Malformed> {
-        request::decode(body)
+    fn decode_request(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malformed> {
+        request::decode(body, envelope)
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {

@@ -30,6 +30,7 @@ mod stream;
 mod usage;
 
 pub(crate) use content::in_words;
+pub(super) use head::model as model_in;
 
 /// The wire.
 pub struct Converse;

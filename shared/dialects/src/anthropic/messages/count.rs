@@ -1,7 +1,7 @@
 //! `/v1/messages/count_tokens`: the same request without an output cap, answered by a number.
 
 use crate::{
-    codec::Will,
+    codec::{Envelope, Will},
     head::{Edit, Head},
     json::{Node, write},
     malformed::Malformed,
@@ -10,12 +10,12 @@ use domain::chat::Request;
 
 /// The fields the gateway itself needs.
 pub fn count_head(body: &Node<'_>) -> Result<Head, Malformed> {
-    super::head::head(body)
+    super::head::head(body, &Envelope::default())
 }
 
 /// What the caller wants counted.
 pub fn decode_count(body: &Node<'_>) -> Result<Request, Malformed> {
-    super::request::counted(body)
+    super::request::counted(body, &Envelope::default())
 }
 
 /// The edits that put the gateway's will into a count that otherwise passes through: counting takes neither an output cap

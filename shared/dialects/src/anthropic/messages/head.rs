@@ -1,7 +1,7 @@
 //! The fast path: what the gateway reads of a request, and what it changes in one that passes through.
 
 use crate::{
-    codec::Will,
+    codec::{Envelope, Will},
     head::{Edit, Head, refuse_forbidden},
     json::{MAX_INTEGER, Node, write},
     malformed::Malformed,
@@ -19,12 +19,12 @@ const MAX_METADATA: (usize, usize) = (16, 512);
 pub const MIN_BUDGET: u64 = 1024;
 
 /// The fields the gateway itself needs. `max_tokens` is not asked for: a count of tokens has none.
-pub fn head(body: &Node<'_>) -> Result<Head, Malformed> {
+pub fn head(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
     body.object()?;
     refuse_forbidden(body)?;
     within_limits(body)?;
     Ok(Head {
-        model: body.required("model", model)?,
+        model: named(body, envelope)?,
         stream: body.optional("stream", Node::boolean)?.unwrap_or(false),
         stream_usage: false,
         output_cap: body.optional("max_tokens", cap)?,
@@ -32,6 +32,14 @@ pub fn head(body: &Node<'_>) -> Result<Head, Malformed> {
         metadata: body.optional("metadata", pairs)?.unwrap_or_default(),
         media: holds_media(body),
     })
+}
+
+/// `model`, or the one in the path (Bedrock's).
+pub fn named(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<String, Malformed> {
+    match (body.get("model"), envelope.model) {
+        (None, Some(model)) => Ok(model.to_owned()),
+        _ => body.required("model", model),
+    }
 }
 
 /// The model's name, not empty and not too long.
@@ -131,7 +139,7 @@ mod tests {
     use crate::{head::copy, json::parse};
 
     fn read(body: &str) -> Result<Head, Malformed> {
-        head(&parse(body.as_bytes()).unwrap())
+        head(&parse(body.as_bytes()).unwrap(), &Envelope::default())
     }
 
     fn passed(body: &str, will: &Will<'_>) -> String {

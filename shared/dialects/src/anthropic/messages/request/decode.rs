@@ -1,7 +1,7 @@
 //! Reads a request.
 
 use super::super::{block, cache, extras::Extras, head};
-use crate::{json::Node, malformed::Malformed};
+use crate::{codec::Envelope, json::Node, malformed::Malformed};
 use domain::chat::{
     CacheMark, Content, Message, OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice, ToolDefinition,
 };
@@ -28,19 +28,19 @@ const KNOWN: [&str; 17] = [
 ];
 
 /// A request for an answer: `max_tokens` is required.
-pub fn decode(body: &Node<'_>) -> Result<Request, Malformed> {
+pub fn decode(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malformed> {
     body.object()?.required("max_tokens", head::cap)?;
-    counted(body)
+    counted(body, envelope)
 }
 
 /// A request whose tokens are to be counted: the same without an output cap.
-pub fn counted(body: &Node<'_>) -> Result<Request, Malformed> {
+pub fn counted(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malformed> {
     head::within_limits(body.object()?)?;
     let mut extras = Extras::default();
     let (tool_choice, parallel_tool_calls) = extras.optional(body, "tool_choice", choice)?.unzip();
     let (user, metadata) = person(body)?;
     let mut request = Request {
-        model: body.required("model", head::model)?,
+        model: head::named(body, envelope)?,
         messages: messages(body, &mut extras)?,
         tools: extras.optional(body, "tools", |tools, extras| extras.each(tools, tool))?.unwrap_or_default(),
         tool_choice,
