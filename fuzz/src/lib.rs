@@ -61,6 +61,7 @@ pub fn request(wire: Wire, bytes: &[u8]) {
         (Wire::AnthropicMessages, "claude-opus-4-8"),
         (Wire::BedrockConverse, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
         (Wire::BedrockConverse, "us.amazon.nova-2-lite-v1:0"),
+        (Wire::CohereChat, "command-a-reasoning-08-2025"),
         (Wire::OpenAiChat, "gpt-5"),
         (Wire::OpenAiChat, "mistral-large-latest"),
     ] {

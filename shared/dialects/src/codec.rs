@@ -222,7 +222,7 @@ pub fn codec(wire: Wire) -> &'static dyn Codec {
         Wire::AnthropicMessages => &crate::anthropic::messages::Messages,
         Wire::BedrockConverse => &crate::bedrock::converse::Converse,
         Wire::BedrockInvoke => &crate::bedrock::invoke::INVOKE,
-        Wire::CohereChat => &crate::pending::Pending,
+        Wire::CohereChat => &crate::cohere::chat::Chat,
         Wire::GeminiGenerate => &crate::pending::Pending,
         Wire::OpenAiChat => &crate::openai::chat::Chat,
         Wire::OpenAiCompletions => &crate::pending::Pending,

@@ -1,9 +1,10 @@
-//! The Cohere dialect.
+//! The Cohere dialect, version 2 of it.
 
-/// Errors of the dialect.
-pub mod error;
-
+/// `POST /v2/chat`.
+pub mod chat;
 /// `/v2/embed`.
 pub mod embed;
+/// Errors of the dialect.
+pub mod error;
 /// `/v2/rerank`.
 pub mod rerank;

@@ -27,7 +27,7 @@ pub fn render(dialect: Dialect, error: &Error, call_id: &str) -> Rendered {
     match dialect {
         Dialect::Anthropic => crate::anthropic::error::render(error, call_id),
         Dialect::Bedrock => crate::bedrock::error::render(error),
-        Dialect::Cohere => crate::cohere::error::render(error),
+        Dialect::Cohere => crate::cohere::error::render(error, call_id),
         Dialect::Gemini => crate::gemini::error::render(error),
         Dialect::OpenAi => crate::openai::error::render(error),
     }

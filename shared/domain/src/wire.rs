@@ -34,7 +34,7 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire, in alphabetical order.
-    pub const ALL: [Wire; 3] = [Wire::AnthropicMessages, Wire::BedrockConverse, Wire::OpenAiChat];
+    pub const ALL: [Wire; 4] = [Wire::AnthropicMessages, Wire::BedrockConverse, Wire::CohereChat, Wire::OpenAiChat];
 
     /// The wire's name in configuration, golden folders and logs.
     pub fn name(self) -> &'static str {
