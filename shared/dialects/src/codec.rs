@@ -57,6 +57,31 @@ pub trait Codec: Send + Sync {
         None
     }
 
+    /// What answers repeat of their request, as the text of a JSON object; `None` on wires whose answers repeat nothing.
+    fn echo(&self, _body: &Node<'_>) -> Option<String> {
+        None
+    }
+
+    /// [`Codec::encode_response`] to the request of which `echo` was taken.
+    fn encode_response_to(&self, response: &Response, reply: &Reply<'_>, _echo: &str) -> String {
+        self.encode_response(response, reply)
+    }
+
+    /// [`Codec::encoder`] for the request of which `echo` was taken.
+    fn encoder_to(&self, reply: &Reply<'_>, _echo: &str) -> Box<dyn Encoder> {
+        self.encoder(reply)
+    }
+
+    /// A frame that passes through, with the gateway's own id where the provider's stands; `None` if it has none.
+    fn relabel(&self, _frame: &Frame, _call_id: &str, _echo: &str) -> Option<String> {
+        None
+    }
+
+    /// The same for a whole answer.
+    fn relabel_response(&self, _body: &Node<'_>, _call_id: &str, _echo: &str) -> Option<String> {
+        None
+    }
+
     /// Whether a request of this wire passes through to this model of a provider that speaks the wire, or must be written
     /// anew because on this wire a body's form follows the model.
     fn passes(&self, _body: &Node<'_>, _model: &str) -> bool {
@@ -226,7 +251,7 @@ pub fn codec(wire: Wire) -> &'static dyn Codec {
         Wire::GeminiGenerate => &crate::pending::Pending,
         Wire::OpenAiChat => &crate::openai::chat::Chat,
         Wire::OpenAiCompletions => &crate::pending::Pending,
-        Wire::OpenAiResponses => &crate::pending::Pending,
+        Wire::OpenAiResponses => &crate::openai::responses::Responses,
     }
 }
 

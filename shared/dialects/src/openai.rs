@@ -14,6 +14,8 @@ mod media_usage;
 pub mod moderations;
 /// `/v1/rerank`.
 pub mod rerank;
+/// `POST /v1/responses`.
+pub mod responses;
 /// `/v1/audio/speech`.
 pub mod speech;
 /// `/v1/audio/transcriptions` and `/v1/audio/translations`.

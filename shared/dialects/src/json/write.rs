@@ -95,6 +95,14 @@ impl Object<'_> {
         self
     }
 
+    /// Several values that are JSON text already.
+    pub fn raws(&mut self, fields: &[(String, String)]) -> &mut Self {
+        for (key, text) in fields {
+            self.raw(key, text);
+        }
+        self
+    }
+
     pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) -> &mut Self {
         write_object(self.key(key), fill);
         self

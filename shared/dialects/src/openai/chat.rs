@@ -1,18 +1,18 @@
 //! `openai.chat`: chat completions, streamed and not.
 
-mod citations;
+pub(super) mod citations;
 mod finish;
 mod glance;
-mod head;
+pub(super) mod head;
 mod message;
-mod model;
-mod parts;
+pub(super) mod model;
+pub(super) mod parts;
 mod reasoning;
-mod request;
+pub(super) mod request;
 mod response;
 mod stream;
 mod tools;
-mod usage;
+pub(super) mod usage;
 
 use crate::{
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},

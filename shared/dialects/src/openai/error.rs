@@ -26,7 +26,7 @@ pub fn body(error: &Error) -> String {
 }
 
 /// `error.type`: the family that the SDKs' users switch on.
-fn error_type(error: &Error) -> &'static str {
+pub fn error_type(error: &Error) -> &'static str {
     match error.kind {
         Kind::Unauthenticated => "authentication_error",
         Kind::BudgetSpent => "insufficient_quota",

@@ -11,9 +11,9 @@ use crate::{
 /// The longest model name in bytes [I1].
 const MAX_MODEL: usize = 256;
 /// The most messages [I1].
-const MAX_MESSAGES: usize = 100_000;
+pub const MAX_MESSAGES: usize = 100_000;
 /// The most tools [I1].
-const MAX_TOOLS: usize = 256;
+pub const MAX_TOOLS: usize = 256;
 /// The most pairs of metadata, and the most bytes of each key and value [I1].
 const MAX_METADATA: (usize, usize) = (16, 512);
 /// The most answers to one request [I5].
@@ -68,7 +68,8 @@ pub fn check_sizes(body: &Node<'_>) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn at_most(limit: usize, count: usize) -> Result<(), Malformed> {
+/// Refuses lists that are too long.
+pub fn at_most(limit: usize, count: usize) -> Result<(), Malformed> {
     if count <= limit {
         Ok(())
     } else {
@@ -94,7 +95,8 @@ pub fn output_cap(body: &Node<'_>) -> Result<Option<u64>, Malformed> {
     }
 }
 
-fn cap(node: &Node<'_>) -> Result<u64, Malformed> {
+/// An output cap: at least one token.
+pub fn cap(node: &Node<'_>) -> Result<u64, Malformed> {
     match node.integer()? {
         0 => Err(Malformed::invalid("at least one token must be allowed")),
         cap => Ok(cap),
@@ -159,7 +161,7 @@ pub fn edits(body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
 }
 
 /// A field under its provider's name; never beside another of that name.
-fn rename(body: &Node<'_>, from: &str, to: &str) -> Option<Edit> {
+pub fn rename(body: &Node<'_>, from: &str, to: &str) -> Option<Edit> {
     let has = |key: &str| body.fields().iter().any(|(name, _)| name == key);
     match (has(from), has(to)) {
         (false, _) => None,

@@ -29,17 +29,17 @@ pub fn is_claude(model: &str) -> bool {
 
 impl Target<'_> {
     /// Whether the API refuses everything but reasoning models' parameters.
-    pub(super) fn openai_reasons(&self) -> bool {
+    pub(in crate::openai) fn openai_reasons(&self) -> bool {
         self.abilities.openai_reasoning || reasons(self.model)
     }
 
     /// Whether an effort may be asked for: everywhere but on OpenAI's models that do not reason.
-    pub(super) fn takes_effort(&self) -> bool {
+    pub(in crate::openai) fn takes_effort(&self) -> bool {
         self.openai_reasons() || !is_openais(self.model)
     }
 
     /// The field of the output cap.
-    pub(super) fn cap_field(&self) -> &'static str {
+    pub(in crate::openai) fn cap_field(&self) -> &'static str {
         if self.openai_reasons() { "max_completion_tokens" } else { "max_tokens" }
     }
 }

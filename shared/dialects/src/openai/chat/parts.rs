@@ -27,7 +27,7 @@ pub fn read(node: &Node<'_>) -> Result<Vec<Block>, Malformed> {
     }
 }
 
-fn is_blank(content: &Content) -> bool {
+pub fn is_blank(content: &Content) -> bool {
     matches!(content, Content::Text { text, .. } | Content::Refusal { text } if text.is_empty())
 }
 
@@ -75,7 +75,7 @@ fn url(node: &Node<'_>) -> Result<Source, Malformed> {
 }
 
 /// `data:image/png;base64,…`
-fn data_url(url: &str) -> Option<Source> {
+pub fn data_url(url: &str) -> Option<Source> {
     let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
     let media_type = head.strip_suffix(";base64")?;
     let media_type = media_type.split(';').next().unwrap_or(media_type);
@@ -96,7 +96,7 @@ fn file(node: &Node<'_>) -> Result<Content, Malformed> {
 }
 
 /// The media type a file's name suggests.
-fn media_type_of(name: &str) -> &'static str {
+pub fn media_type_of(name: &str) -> &'static str {
     match name.rsplit('.').next().unwrap_or("") {
         "csv" => "text/csv",
         "html" => "text/html",
@@ -112,7 +112,7 @@ fn document(node: &Node<'_>) -> Result<Content, Malformed> {
     Ok(Content::Document { source: node.required("document_url", url)?, name, context: None, citations: false })
 }
 
-fn audio(node: &Node<'_>) -> Result<Content, Malformed> {
+pub fn audio(node: &Node<'_>) -> Result<Content, Malformed> {
     let media_type = match node.object()?.required("format", Node::string)? {
         "mp3" => "audio/mpeg".to_owned(),
         format => format!("audio/{format}"),
@@ -186,7 +186,7 @@ pub fn write_mark(o: &mut Object<'_>, mark: Option<&CacheMark>) {
     }
 }
 
-fn url_of(source: &Source) -> Option<String> {
+pub fn url_of(source: &Source) -> Option<String> {
     match source {
         Source::Base64 { media_type, data } => Some(format!("data:{media_type};base64,{data}")),
         Source::Url { url } => Some(url.clone()),
@@ -231,7 +231,7 @@ fn write_document(source: &Source, name: Option<&str>, mark: Option<&CacheMark>)
 }
 
 /// The provider looks at the extension; a name without one gets that of its type.
-fn with_extension(name: &str, media_type: &str) -> String {
+pub fn with_extension(name: &str, media_type: &str) -> String {
     if name.contains('.') {
         return name.to_owned();
     }
@@ -249,7 +249,7 @@ fn with_extension(name: &str, media_type: &str) -> String {
 }
 
 /// A document that is nothing but text, under its name.
-fn document_text(source: &Source, name: Option<&str>) -> Option<String> {
+pub fn document_text(source: &Source, name: Option<&str>) -> Option<String> {
     let text = plain_text(source)?;
     Some(name.map_or_else(|| text.clone(), |name| format!("# {name}\n\n{text}")))
 }

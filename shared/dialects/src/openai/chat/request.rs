@@ -1,7 +1,7 @@
 //! Requests, both ways.
 
 mod read;
-mod write;
+pub mod write;
 
 pub use read::decode;
 pub use write::encode;

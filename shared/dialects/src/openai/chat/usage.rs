@@ -3,7 +3,7 @@
 use crate::json::{Node, write::Object};
 use domain::tokens::{Usage, UsageSoFar, UsageUpdate};
 
-/// What a body or chunk says about usage: in `usage`, or in Groq's `x_groq.usage`.
+/// What a body or chunk says about usage, in the words of chat or of responses: in `usage`, or in Groq's `x_groq.usage`.
 pub fn of(body: &Node<'_>) -> UsageUpdate {
     let usage = body.get("usage").or_else(|| body.get("x_groq").and_then(|groq| groq.get("usage")));
     match usage {
@@ -29,23 +29,40 @@ impl Reader {
     }
 
     fn read(mut self, usage: &Node<'_>) -> UsageUpdate {
-        let prompt = self.count(usage, &[&["prompt_tokens"]]);
-        let completion = self.count(usage, &[&["completion_tokens"]]);
+        let prompt = self.count(usage, &[&["prompt_tokens"], &["input_tokens"]]);
+        let completion = self.count(usage, &[&["completion_tokens"], &["output_tokens"]]);
         let total = self.count(usage, &[&["total_tokens"]]);
-        let reasoning = self.count(usage, &[&["completion_tokens_details", "reasoning_tokens"], &["reasoning_tokens"]]);
+        let reasoning = self.count(
+            usage,
+            &[
+                &["completion_tokens_details", "reasoning_tokens"],
+                &["output_tokens_details", "reasoning_tokens"],
+                &["reasoning_tokens"],
+            ],
+        );
         let read = self.count(
             usage,
             &[
                 &["prompt_tokens_details", "cached_tokens"],
+                &["input_tokens_details", "cached_tokens"],
                 &["cached_tokens"],
                 &["num_cached_tokens"],
                 &["prompt_cache_hit_tokens"],
                 &["cache_read_input_tokens"],
             ],
         );
-        let written =
-            self.count(usage, &[&["prompt_tokens_details", "cache_write_tokens"], &["cache_creation_input_tokens"]]);
-        let long = self.count(usage, &[&["prompt_tokens_details", "cache_write_1h_tokens"]]);
+        let written = self.count(
+            usage,
+            &[
+                &["prompt_tokens_details", "cache_write_tokens"],
+                &["input_tokens_details", "cache_write_tokens"],
+                &["cache_creation_input_tokens"],
+            ],
+        );
+        let long = self.count(
+            usage,
+            &[&["prompt_tokens_details", "cache_write_1h_tokens"], &["input_tokens_details", "cache_write_1h_tokens"]],
+        );
         let audio = self.count(usage, &[&["prompt_tokens_details", "audio_tokens"]]);
         let prompt = prompt.map(|prompt| whole_prompt(prompt, completion, audio, total));
         let input = Input::split(prompt, read, written, long);

@@ -1,6 +1,6 @@
 //! A request in OpenAI's words.
 
-mod messages;
+pub mod messages;
 
 use super::super::{model, parts::Host, tools};
 use crate::{
@@ -45,7 +45,7 @@ pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> 
 }
 
 /// Cache marks are for Claude behind a host of this dialect: OpenAI caches by itself and refuses unknown fields.
-fn host(target: &Target<'_>) -> Host {
+pub fn host(target: &Target<'_>) -> Host {
     let claude = model::is_claude(target.model);
     Host { claude, marks: claude && target.abilities.prompt_caching, openai: model::is_openais(target.model) }
 }
@@ -75,7 +75,7 @@ fn write_tools(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropp
 }
 
 /// Only OpenAI knows a choice among some of the tools; elsewhere the others are not offered.
-fn offered(tool: &Tool, request: &Request, target: &Target<'_>) -> bool {
+pub fn offered(tool: &Tool, request: &Request, target: &Target<'_>) -> bool {
     match (&request.tool_choice, &tool.definition) {
         (Some(ToolChoice::Allowed { names, .. }), ToolDefinition::Function { name, .. }) => {
             model::is_openais(target.model) || names.contains(name)
@@ -125,7 +125,7 @@ fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, 
 }
 
 /// For a model that takes no schema: the schema as an instruction, beside `json_object`.
-fn schema_in_words(request: &Request, target: &Target<'_>) -> Option<String> {
+pub fn schema_in_words(request: &Request, target: &Target<'_>) -> Option<String> {
     match &request.output_format {
         Some(OutputFormat::JsonSchema { schema, .. }) if !target.abilities.response_schema => Some(format!(
             "Answer with one JSON object that follows this JSON Schema, and with nothing else:\n{}",
@@ -172,7 +172,7 @@ fn write_reasoning(o: &mut Object<'_>, request: &Request, target: &Target<'_>, d
 }
 
 /// The effort whose usual budget this is: low is 1,024 tokens, medium 2,048, high 4,096.
-fn effort_of(budget: u64) -> &'static str {
+pub fn effort_of(budget: u64) -> &'static str {
     match budget {
         0..1024 => "minimal",
         1024..2048 => "low",
@@ -225,13 +225,14 @@ fn write_extensions(o: &mut Object<'_>, request: &Request, dropped: &mut Vec<Str
     dropped.extend(request.extensions.foreign_to(Wire::OpenAiChat).map(str::to_owned));
 }
 
-fn name_once(dropped: &mut Vec<String>, name: &str) {
+/// Names something lost, the first time.
+pub fn name_once(dropped: &mut Vec<String>, name: &str) {
     if !dropped.iter().any(|dropped| dropped == name) {
         dropped.push(name.to_owned());
     }
 }
 
-fn role_name(role: Role) -> &'static str {
+pub fn role_name(role: Role) -> &'static str {
     match role {
         Role::Assistant => "assistant",
         Role::System => "system",

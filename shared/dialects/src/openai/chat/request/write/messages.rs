@@ -25,7 +25,7 @@ use domain::{
 const MAX_ID: usize = 40;
 
 /// Stands for the result of a call that nobody answered: the conversation could not go on without one.
-const NO_RESULT: &str = "No result was given.";
+pub const NO_RESULT: &str = "No result was given.";
 
 /// Messages being written, each as JSON text.
 pub struct Messages<'t> {
@@ -248,11 +248,16 @@ impl<'t> Messages<'t> {
 
     /// The id as OpenAI takes it: a longer one is hashed, here as in the result that answers it.
     fn id(&self, id: &str) -> String {
-        if id.len() <= MAX_ID || !self.host.openai {
-            return id.to_owned();
-        }
-        format!("call_{:016x}{:016x}", fnv(id.bytes()), fnv(id.bytes().rev()))
+        if self.host.openai { shortened(id, MAX_ID) } else { id.to_owned() }
     }
+}
+
+/// An id of at most `most` bytes: a longer one is hashed.
+pub fn shortened(id: &str, most: usize) -> String {
+    if id.len() <= most {
+        return id.to_owned();
+    }
+    format!("call_{:016x}{:016x}", fnv(id.bytes()), fnv(id.bytes().rev()))
 }
 
 /// FNV-1a.
@@ -260,11 +265,11 @@ fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-fn at_block(path: &str, at: usize) -> String {
+pub fn at_block(path: &str, at: usize) -> String {
     format!("{path}.content.{at}")
 }
 
-fn is_media(content: &Content) -> bool {
+pub fn is_media(content: &Content) -> bool {
     matches!(content, Content::Image { .. } | Content::Document { .. } | Content::Audio { .. } | Content::Video { .. })
 }
 

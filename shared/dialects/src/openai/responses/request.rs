@@ -1,0 +1,7 @@
+//! Requests, both ways.
+
+pub mod read;
+mod write;
+
+pub use read::decode;
+pub use write::encode;
