@@ -248,7 +248,7 @@ pub fn codec(wire: Wire) -> &'static dyn Codec {
         Wire::BedrockConverse => &crate::bedrock::converse::Converse,
         Wire::BedrockInvoke => &crate::bedrock::invoke::INVOKE,
         Wire::CohereChat => &crate::cohere::chat::Chat,
-        Wire::GeminiGenerate => &crate::pending::Pending,
+        Wire::GeminiGenerate => &crate::gemini::generate::Generate,
         Wire::OpenAiChat => &crate::openai::chat::Chat,
         Wire::OpenAiCompletions => &crate::pending::Pending,
         Wire::OpenAiResponses => &crate::openai::responses::Responses,

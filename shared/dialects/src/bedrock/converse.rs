@@ -30,6 +30,7 @@ mod stream;
 mod usage;
 
 pub(crate) use content::in_words;
+pub(crate) use element::input;
 pub(super) use head::model as model_in;
 
 /// The wire.
