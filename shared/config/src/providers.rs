@@ -137,6 +137,7 @@ raw! {
 words!(Wire {
     "anthropic.messages" => Wire::AnthropicMessages,
     "bedrock.converse" => Wire::BedrockConverse,
+    "bedrock.invoke" => Wire::BedrockInvoke,
     "cohere.chat" => Wire::CohereChat,
     "openai.chat" => Wire::OpenAiChat,
 });

@@ -93,6 +93,11 @@ pub trait Codec: Send + Sync {
     fn usage_in_headers(&self, _header: &dyn Fn(&str) -> Option<u64>) -> UsageUpdate {
         UsageUpdate::default()
     }
+
+    /// Inbound: the headers of a whole answer that say the same.
+    fn usage_headers(&self, _usage: &Usage, _latency_ms: u64) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// What the route says beside the body: for Bedrock the path names the model and the kind of answer.

@@ -34,7 +34,8 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire, in alphabetical order.
-    pub const ALL: [Wire; 4] = [Wire::AnthropicMessages, Wire::BedrockConverse, Wire::CohereChat, Wire::OpenAiChat];
+    pub const ALL: [Wire; 5] =
+        [Wire::AnthropicMessages, Wire::BedrockConverse, Wire::BedrockInvoke, Wire::CohereChat, Wire::OpenAiChat];
 
     /// The wire's name in configuration, golden folders and logs.
     pub fn name(self) -> &'static str {

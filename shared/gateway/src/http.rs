@@ -110,7 +110,7 @@ impl Edge {
         model: Option<String>,
         received: Received,
     ) -> Result<Response, Error> {
-        read::json_content(&request)?;
+        read::json_content(&request, route.wire)?;
         let call = self.read(request, id, route, model, received).await?;
         let client_id = call.extras.client_request_id.clone();
         let (dialect, progress) = (route.wire.dialect(), call.progress.clone());

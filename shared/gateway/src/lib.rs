@@ -139,7 +139,9 @@ impl Gateway {
         match relayed.outcome {
             Outcome::Whole { body, metered } => {
                 let settled = settlement.settle(&metered, 200, None).await?;
-                Ok(facts.whole(&self.config, &about, body, &settled))
+                let mut answer = facts.whole(&self.config, &about, body, &settled);
+                answer.headers.extend(http::reply::usage(&about, &metered.usage));
+                Ok(answer)
             }
             Outcome::Stream(live) => {
                 let voice = about.codec.encoder(&about.reply());

@@ -7,6 +7,8 @@
 pub mod attempts;
 /// What passes or is translated: one frame in, bytes out.
 mod carrier;
+/// Headers that only one wire has.
+mod headers;
 /// A stream being carried, frame by frame.
 pub mod live;
 /// What an answer uses, as it is read.

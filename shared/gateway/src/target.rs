@@ -32,9 +32,11 @@ pub struct TargetHeaders {
 }
 
 impl ResolvedTarget {
-    /// The wire a call of this wire goes out on: its own if the provider speaks it, else the provider's first.
-    pub fn wire_for(&self, inbound: Wire) -> Option<Wire> {
-        if self.speaks.contains(&inbound) { Some(inbound) } else { self.speaks.first().copied() }
+    /// The wire a call of this wire goes out on: its own if the provider speaks it and this model takes the body as it
+    /// is (`passes`), else the provider's first.
+    pub fn wire_for(&self, inbound: Wire, passes: impl FnOnce(&str) -> bool) -> Option<Wire> {
+        let own = self.speaks.contains(&inbound) && passes(self.model.as_str());
+        if own { Some(inbound) } else { self.speaks.first().copied() }
     }
 
     /// The model's largest output, if the price table knows it.

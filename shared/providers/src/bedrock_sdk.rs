@@ -29,7 +29,6 @@ use config::{
     providers::{Aws as Account, AwsCredentials},
 };
 use domain::{Operation, Wire};
-use http::HeaderValue;
 use raw_wire::{RawWire, handed_back};
 use std::{
     error::Error as StdError,
@@ -41,6 +40,9 @@ use std::{
 
 /// The interceptor that makes the SDK lossless.
 pub mod raw_wire;
+
+/// What InvokeModel takes and gives.
+const JSON: &str = "application/json";
 
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
 
@@ -80,11 +82,17 @@ impl Bedrock {
         };
         Ok(Self {
             client: Client::from_conf(undisturbed(builder).build()),
-            wires: vec![Wire::BedrockConverse],
+            wires: spoken(&provider.speaks),
             region,
             quirks: provider.quirks.clone(),
         })
     }
+}
+
+/// The two wires of this service, as the provider prefers them.
+fn spoken(preferred: &[Wire]) -> Vec<Wire> {
+    let both = [Wire::BedrockConverse, Wire::BedrockInvoke];
+    preferred.iter().copied().filter(|wire| both.contains(wire)).collect()
 }
 
 /// The shared settings, with the provider's own region.
@@ -145,7 +153,10 @@ impl Upstream for Bedrock {
     }
 
     fn serves(&self, wire: Wire, operation: Operation) -> bool {
-        wire == Wire::BedrockConverse && matches!(operation, Operation::Chat | Operation::CountTokens)
+        match operation {
+            Operation::Chat => self.wires.contains(&wire),
+            Operation::CountTokens => wire == Wire::BedrockConverse,
+        }
     }
 
     fn quirks(&self) -> &Quirks {
@@ -170,14 +181,14 @@ impl Upstream for Bedrock {
 
 /// Sends one of the SDK's operations as our own bytes.
 macro_rules! raw {
-    ($operation:expr, $wire:expr, $trace:expr) => {{
-        let trace = $trace;
+    ($operation:expr, $wire:expr, $headers:expr) => {{
+        let headers = $headers;
         let sent = $operation
             .customize()
             .interceptor($wire)
             .mutate_request(move |request| {
-                if let Some(trace) = &trace {
-                    request.headers_mut().insert("traceparent", trace.clone());
+                for (name, value) in &headers {
+                    request.headers_mut().insert(name.clone(), value.clone());
                 }
             })
             .send()
@@ -189,18 +200,31 @@ macro_rules! raw {
 impl Bedrock {
     async fn dispatch(&self, attempt: Attempt<'_>, dispatched: Arc<AtomicBool>) -> Result<HttpResponse, Failure> {
         let model = attempt.model.as_str();
-        let trace = attempt.headers.iter().find(|(name, _)| name == "traceparent").and_then(|(_, value)| text(value));
+        let headers = forwarded(&attempt);
         let wire = RawWire { body: attempt.body, dispatched };
-        match (attempt.operation, attempt.stream) {
-            (Operation::CountTokens, _) => raw!(self.client.count_tokens().model_id(model), wire, trace),
-            (Operation::Chat, false) => raw!(self.client.converse().model_id(model), wire, trace),
-            (Operation::Chat, true) => raw!(self.client.converse_stream().model_id(model), wire, trace),
+        let client = &self.client;
+        match (attempt.wire, attempt.operation, attempt.stream) {
+            (_, Operation::CountTokens, _) => raw!(client.count_tokens().model_id(model), wire, headers),
+            (Wire::BedrockInvoke, Operation::Chat, false) => {
+                raw!(client.invoke_model().model_id(model).content_type(JSON).accept(JSON), wire, headers)
+            }
+            (Wire::BedrockInvoke, Operation::Chat, true) => {
+                let streamed = client.invoke_model_with_response_stream().model_id(model);
+                raw!(streamed.content_type(JSON).accept(JSON), wire, headers)
+            }
+            (_, Operation::Chat, false) => raw!(client.converse().model_id(model), wire, headers),
+            (_, Operation::Chat, true) => raw!(client.converse_stream().model_id(model), wire, headers),
         }
     }
 }
 
-fn text(value: &HeaderValue) -> Option<String> {
-    value.to_str().ok().map(str::to_owned)
+/// Headers of the attempt that mean something to this service: the trace, and on InvokeModel its own.
+fn forwarded(attempt: &Attempt<'_>) -> Vec<(String, String)> {
+    let ours = |name: &str| {
+        name == "traceparent" || attempt.wire == Wire::BedrockInvoke && name.starts_with("x-amzn-bedrock-")
+    };
+    let headers = attempt.headers.iter().filter(|(name, _)| ours(name.as_str()));
+    headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
 }
 
 fn answer(response: HttpResponse) -> Result<Answer, Failure> {

@@ -32,7 +32,7 @@ pub struct Echo {
 #[async_trait::async_trait]
 impl Upstream for Echo {
     fn wires(&self) -> &[Wire] {
-        &[Wire::OpenAiChat, Wire::AnthropicMessages, Wire::BedrockConverse]
+        &[Wire::OpenAiChat, Wire::AnthropicMessages, Wire::BedrockConverse, Wire::BedrockInvoke]
     }
 
     fn region(&self) -> Option<&str> {
@@ -67,13 +67,16 @@ fn counted(wire: Wire, body: usize) -> String {
 }
 
 fn chat(attempt: &Attempt<'_>, id: &str) -> Result<Answer, Malformed> {
-    let codec = codec(attempt.wire);
     let body = json::parse(&attempt.body)?;
     let envelope = match attempt.wire {
-        Wire::BedrockConverse => Envelope { model: Some(attempt.model.as_str()), stream: Some(attempt.stream) },
+        Wire::BedrockConverse | Wire::BedrockInvoke => {
+            Envelope { model: Some(attempt.model.as_str()), stream: Some(attempt.stream) }
+        }
         _ => Envelope::default(),
     };
+    let codec = codec(attempt.wire);
     let request = codec.decode_request(&body, &envelope)?;
+    let codec = codec.answering(&body, &envelope).unwrap_or(codec);
     let reply = Reply {
         call_id: id,
         model: attempt.model.as_str(),

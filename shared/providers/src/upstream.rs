@@ -27,7 +27,7 @@ pub struct Attempt<'a> {
     pub stream: bool,
     /// The whole request body in the wire's words; it leaves byte for byte.
     pub body: Bytes,
-    /// Already allow-listed [H1]: `anthropic-version`, `anthropic-beta`, `traceparent`. They win over the provider's own.
+    /// Already allow-listed [H1]: `anthropic-version`, `anthropic-beta`, `traceparent`, `x-amzn-bedrock-…`. They win over the provider's own.
     pub headers: &'a [(HeaderName, HeaderValue)],
     pub limits: Limits,
 }

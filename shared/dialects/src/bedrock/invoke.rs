@@ -14,7 +14,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Error,
+    Error, Usage,
     chat::{FinishReason, Request, Response},
     tokens::UsageUpdate,
 };
@@ -130,5 +130,9 @@ impl Codec for Invoke {
 
     fn usage_in_headers(&self, header: &dyn Fn(&str) -> Option<u64>) -> UsageUpdate {
         metrics::in_headers(header)
+    }
+
+    fn usage_headers(&self, usage: &Usage, latency_ms: u64) -> Vec<(&'static str, u64)> {
+        metrics::headers(usage, latency_ms)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 use axum::{body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
 use dialects::{codec, head, json};
-use domain::{Error, Kind};
+use domain::{Error, Kind, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use std::time::{Duration, Instant};
@@ -51,6 +51,18 @@ const BETAS: [&str; 24] = [
     "mid-conversation-tool-changes-2026-07-01",
 ];
 
+/// Bedrock's own headers of InvokeModel that may go to it [H1].
+const BEDROCK: [&str; 5] = [
+    "x-amzn-bedrock-guardrailidentifier",
+    "x-amzn-bedrock-guardrailversion",
+    "x-amzn-bedrock-performanceconfig-latency",
+    "x-amzn-bedrock-service-tier",
+    "x-amzn-bedrock-trace",
+];
+
+/// Content types of bodies that are blobs to the SDKs of their wire, which then name none, or this one.
+const BLOBS: [&str; 2] = ["", "application/octet-stream"];
+
 /// URL and header block within limits.
 pub fn head_within_limits(request: &Request) -> Result<(), Error> {
     let url = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
@@ -84,7 +96,7 @@ pub fn host_allowed(request: &Request, allowed: &[String]) -> Result<(), Error> 
 }
 
 /// JSON, not compressed [I3].
-pub fn json_content(request: &Request) -> Result<(), Error> {
+pub fn json_content(request: &Request, wire: Wire) -> Result<(), Error> {
     let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
     if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Err(Error::caller(
@@ -94,7 +106,8 @@ pub fn json_content(request: &Request) -> Result<(), Error> {
     }
     let kind = text(header::CONTENT_TYPE).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim();
-    if kind.eq_ignore_ascii_case("application/json") {
+    let blob = wire == Wire::BedrockInvoke && BLOBS.contains(&kind);
+    if blob || kind.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     Err(Error::caller(Kind::UnsupportedMediaType, "the content type must be application/json"))
@@ -119,6 +132,9 @@ fn forward(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut forward = Vec::new();
     if let Some(version) = headers.get("anthropic-version") {
         forward.push((HeaderName::from_static("anthropic-version"), version.clone()));
+    }
+    for name in BEDROCK {
+        forward.extend(headers.get(name).map(|value| (HeaderName::from_static(name), value.clone())));
     }
     let asked = headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
     let betas: Vec<&str> =

@@ -14,7 +14,7 @@ use dialects::{
     head::{Edit, copy},
     json,
 };
-use domain::{CallId, Dialect, Error, Kind, Retry, Usd, Wire};
+use domain::{CallId, Dialect, Error, Kind, Retry, Usage, Usd, Wire};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::{
     sync::Arc,
@@ -131,6 +131,12 @@ fn shown(names: &[String]) -> String {
         list.extend(name.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }));
     }
     list
+}
+
+/// The usage of a whole answer, in the headers in which its wire has it.
+pub fn usage(about: &About, usage: &Usage) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let headers = about.codec.usage_headers(usage, elapsed_ms(about.received.instant));
+    headers.into_iter().map(|(name, count)| (HeaderName::from_static(name), HeaderValue::from(count)))
 }
 
 /// A 200 committed before the provider said anything.

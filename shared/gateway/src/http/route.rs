@@ -43,12 +43,14 @@ const CHAT: Serves = Serves::Inference(Operation::Chat);
 const COUNT: Serves = Serves::Inference(Operation::CountTokens);
 
 /// Every route of the client plane.
-pub static ROUTES: [Route; 12] = [
+pub static ROUTES: [Route; 14] = [
     route!(POST "v1" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
     route!(POST "v1" / "messages" => CHAT, AnthropicMessages, None, Key),
     route!(POST "v1" / "messages" / "count_tokens" => COUNT, AnthropicMessages, Some(false), Key),
     route!(POST "model" / "{}" / "converse" => CHAT, BedrockConverse, Some(false), Key),
     route!(POST "model" / "{}" / "converse-stream" => CHAT, BedrockConverse, Some(true), Key),
+    route!(POST "model" / "{}" / "invoke" => CHAT, BedrockInvoke, Some(false), Key),
+    route!(POST "model" / "{}" / "invoke-with-response-stream" => CHAT, BedrockInvoke, Some(true), Key),
     route!(POST "v2" / "chat" => CHAT, CohereChat, None, Key),
     route!(GET "v1" / "models" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "v1" / "models" / "{}" => Serves::Models, OpenAiChat, None, Key),

@@ -2,6 +2,7 @@
 
 use super::{
     carrier::{Carrier, Pass, Translate},
+    headers,
     live::{Live, Step},
     whole,
 };
@@ -159,8 +160,11 @@ impl Relay<'_> {
     }
 
     async fn attempt(&self, target: &Arc<ResolvedTarget>) -> Result<Answered, Failed> {
-        let wire = target.wire_for(self.call.wire()).ok_or_else(crate::target::nothing_to_try)?;
-        let encoded = self.encode(target, wire)?;
+        let inbound = self.call.wire();
+        let passes = |model: &str| codec(inbound).passes(&self.request.body, model);
+        let wire = target.wire_for(inbound, passes).ok_or_else(crate::target::nothing_to_try)?;
+        let mut encoded = self.encode(target, wire)?;
+        encoded.dropped.extend(headers::lost(&self.call.extras.forward, inbound, wire)?);
         if self.config.strict_translation && !encoded.dropped.is_empty() {
             return Err(lossy(&encoded.dropped).into());
         }

@@ -2,7 +2,8 @@
 
 use crate::target::{ResolvedTarget, TargetHeaders, abilities};
 use config::{Config, Prices, Provider, Rates, Retry, Timeout};
-use domain::{ModelName, ProviderName};
+use dialects::bedrock::invoke::needs_invoke;
+use domain::{ModelName, ProviderName, Wire};
 use http::HeaderValue;
 use providers::Providers;
 use std::{
@@ -105,7 +106,7 @@ impl Names {
             provider: provider.name.clone(),
             model: model.clone(),
             direct_name: format!("{}/{model}", provider.name),
-            speaks: upstream.wires().to_vec(),
+            speaks: spoken(upstream.wires(), model.as_str()),
             abilities: abilities(model.as_str(), rates.as_ref()),
             rates,
             quirks: provider.quirks.clone(),
@@ -118,6 +119,12 @@ impl Names {
             upstream,
         }))
     }
+}
+
+/// The wires a model is asked on: not those that its provider does not serve it on.
+fn spoken(wires: &[Wire], model: &str) -> Vec<Wire> {
+    let only_invoke = wires.contains(&Wire::BedrockInvoke) && needs_invoke(model);
+    wires.iter().copied().filter(|wire| !(only_invoke && *wire == Wire::BedrockConverse)).collect()
 }
 
 /// A name as a header value; what cannot stand in one is replaced.

@@ -5,6 +5,7 @@ use crate::{
     server::{Server, Then, chunked, cut_after, whole},
     signature::assert_signed,
 };
+use ::http::{HeaderName, HeaderValue};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{SharedCredentialsProvider, error::CredentialsError, future::ProvideCredentials};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -59,6 +60,7 @@ fn aws(server: &Server) -> Aws {
 
 fn row(server: &Server) -> Provider {
     let mut row = provider("bedrock", Wire::BedrockConverse, Auth::None);
+    row.speaks = vec![Wire::BedrockConverse, Wire::BedrockInvoke];
     row.region = Some("eu-west-2".to_owned());
     row.endpoint_url = Some(server.url().parse().unwrap());
     row
@@ -70,10 +72,61 @@ async fn bedrock(server: &Server, credentials: AwsCredentials, role_arn: Option<
 }
 
 async fn send(bedrock: &Bedrock, model: &str, operation: Operation, stream: bool) -> Result<Answer, Failure> {
-    let model = ModelName::from(model);
-    let (wire, body) = (Wire::BedrockConverse, Bytes::from_static(BODY));
+    send_on(Wire::BedrockConverse, bedrock, model, operation, stream, &[]).await
+}
+
+async fn send_on(
+    wire: Wire,
+    bedrock: &Bedrock,
+    model: &str,
+    operation: Operation,
+    stream: bool,
+    headers: &[(HeaderName, HeaderValue)],
+) -> Result<Answer, Failure> {
+    let (model, body) = (ModelName::from(model), Bytes::from_static(BODY));
     let limits = Limits { first_byte: Duration::from_secs(20), ..Limits::default() };
-    bedrock.send(Attempt { wire, operation, model: &model, stream, body, headers: &[], limits }).await
+    bedrock.send(Attempt { wire, operation, model: &model, stream, body, headers, limits }).await
+}
+
+#[tokio::test]
+async fn dec1_invoked_models_get_exactly_our_bytes_their_headers_and_a_valid_signature() {
+    let server = Server::answering(whole("200 OK", "", b"{}"), Then::KeepAlive).await;
+    let bedrock = bedrock(&server, keys(), None).await;
+    let arn = "arn:aws:bedrock:eu-west-2:123456789012:imported-model/x";
+    let headers = [
+        (HeaderName::from_static("x-amzn-bedrock-guardrailidentifier"), HeaderValue::from_static("g-1")),
+        (HeaderName::from_static("anthropic-beta"), HeaderValue::from_static("b")),
+    ];
+    for (model, stream, target) in [
+        ("amazon.titan-text-lite-v1", false, "/model/amazon.titan-text-lite-v1/invoke"),
+        ("meta.llama3-8b:0", true, "/model/meta.llama3-8b%3A0/invoke-with-response-stream"),
+        (arn, false, "/model/arn%3Aaws%3Abedrock%3Aeu-west-2%3A123456789012%3Aimported-model%2Fx/invoke"),
+    ] {
+        send_on(Wire::BedrockInvoke, &bedrock, model, Operation::Chat, stream, &headers).await.unwrap();
+        let request = server.requests().pop().unwrap();
+        assert_eq!((&*request.target, &*request.body), (target, BODY));
+        assert_eq!(request.header("content-length"), Some(&*BODY.len().to_string()));
+        assert_eq!(request.header("content-type"), Some("application/json"));
+        assert_eq!(request.header("x-amzn-bedrock-guardrailidentifier"), Some("g-1"));
+        assert_eq!(request.header("anthropic-beta"), None);
+        assert_signed(&request);
+    }
+    send_on(Wire::BedrockConverse, &bedrock, "m", Operation::Chat, false, &headers).await.unwrap();
+    assert_eq!(server.requests().pop().unwrap().header("x-amzn-bedrock-guardrailidentifier"), None);
+}
+
+#[tokio::test]
+async fn dec1_chunks_come_back_byte_for_byte() {
+    let chunks = [
+        eventstream::event("chunk", "{\"bytes\":\"eyJub3ZlbCI6MS41MGUtN30=\",\"p\":\"abc\"}"),
+        eventstream::exception("modelStreamErrorException", "{\"message\":\"no\"}"),
+    ];
+    let pieces: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+    let headers = "content-type: application/vnd.amazon.eventstream\r\n";
+    let server = Server::answering(chunked(headers, &pieces), Then::KeepAlive).await;
+    let bedrock = bedrock(&server, keys(), None).await;
+    let answer = send_on(Wire::BedrockInvoke, &bedrock, "m", Operation::Chat, true, &[]).await.unwrap();
+    assert_eq!(read(answer).await, chunks.concat());
 }
 
 #[tokio::test]

@@ -8,12 +8,14 @@ use domain::{Usage, tokens::UsageUpdate};
 pub const KEY: &str = "amazon-bedrock-invocationMetrics";
 
 /// Headers of a whole answer and the counts they hold.
-pub const HEADERS: [&str; 4] = [
+const HEADERS: [&str; 4] = [
     "x-amzn-bedrock-input-token-count",
     "x-amzn-bedrock-output-token-count",
     "x-amzn-bedrock-cache-read-input-token-count",
     "x-amzn-bedrock-cache-write-input-token-count",
 ];
+
+const LATENCY: &str = "x-amzn-bedrock-invocation-latency";
 
 /// Reads the metrics. What cannot be a count is an anomaly, not an error [M13].
 pub fn read(metrics: &Node<'_>) -> UsageUpdate {
@@ -53,6 +55,14 @@ pub fn in_headers(header: &dyn Fn(&str) -> Option<u64>) -> UsageUpdate {
     let [input, output, cache_read, cache_written] =
         HEADERS.map(|name| header(name).filter(|count| *count <= MAX_INTEGER));
     UsageUpdate { input, output, cache_read, cache_written, ..UsageUpdate::default() }
+}
+
+/// The headers of a whole answer.
+pub fn headers(usage: &Usage, latency_ms: u64) -> Vec<(&'static str, u64)> {
+    let written = usage.cache_write.saturating_add(usage.cache_write_1h);
+    let counts = HEADERS.into_iter().zip([usage.input, usage.output, usage.cache_read, written]);
+    let cached = usage.prompt() > usage.input;
+    counts.take(if cached { 4 } else { 2 }).chain([(LATENCY, latency_ms)]).collect()
 }
 
 /// The metrics as JSON text.
