@@ -1,12 +1,12 @@
 //! The listener: connections in, with limits on how slowly they may speak or listen, and a graceful end.
 
-use crate::planes::Planes;
+use crate::{planes::Planes, workers::Workers};
 use axum::{body::Body, extract::Request};
 use gateway::http::ClientIp;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,15 +25,15 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 const HEADER_BLOCK: usize = 64 << 10;
 const HEADER_COUNT: usize = 110;
 
-/// Serves `app` until `stop` is done, then finishes what has begun.
-pub async fn serve(listener: TcpListener, app: Planes, stop: impl Future<Output = ()>) {
+/// Serves `app` until `stop` is done, then finishes what has begun. Connections go to the workers in turn.
+pub async fn serve(listener: TcpListener, app: Planes, workers: &Workers, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => connection(stream, peer, &app, &graceful),
+                Ok((stream, peer)) => hand_over(stream, peer, &app, workers, graceful.watcher()),
                 // Out of file descriptors, or the peer was gone already: the next accept may do.
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
@@ -44,9 +44,18 @@ pub async fn serve(listener: TcpListener, app: Planes, stop: impl Future<Output 
 }
 
 #[allow(clippy::disallowed_methods, reason = "a connection is a task of its own; it ends with its last call")]
-fn connection(stream: TcpStream, peer: SocketAddr, app: &Planes, graceful: &GracefulShutdown) {
+fn hand_over(stream: TcpStream, peer: SocketAddr, app: &Planes, workers: &Workers, watcher: Watcher) {
+    let (Some(worker), Ok(stream), app) = (workers.next(), stream.into_std(), app.clone()) else { return };
+    worker.spawn(async move {
+        // From here on the worker's own event queue watches the socket.
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            connection(stream, peer, app, watcher).await;
+        }
+    });
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, app: Planes, watcher: Watcher) {
     let _ = stream.set_nodelay(true);
-    let app = app.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| answer(app.clone(), request, peer));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -54,10 +63,7 @@ fn connection(stream: TcpStream, peer: SocketAddr, app: &Planes, graceful: &Grac
         .max_buf_size(HEADER_BLOCK)
         .max_headers(HEADER_COUNT)
         .serve_connection(TokioIo::new(Stall::new(stream, READER_WITHIN)), service);
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        let _ = watched.await;
-    });
+    let _ = watcher.watch(connection).await;
 }
 
 async fn answer(

@@ -17,6 +17,8 @@ mod planes;
 mod pump;
 /// The whole gateway on one port.
 mod serve;
+/// One runtime a core.
+mod workers;
 
 /// A gateway to every LLM provider, with keys, budgets and an exact ledger.
 #[derive(Parser)]
