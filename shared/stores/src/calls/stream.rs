@@ -74,5 +74,5 @@ impl CallImage {
 
 fn image(json: &serde_json::Value) -> Option<Item> {
     let entry = |(name, value): (&String, _)| Some((name.clone(), from_json(value)?));
-    json.as_object()?.iter().map(entry).collect::<Option<_>>().map(Item)
+    json.as_object()?.iter().map(entry).collect()
 }

@@ -51,12 +51,12 @@ fn foreign() -> TableError {
 }
 
 pub fn to_item(item: &Item) -> Attributes {
-    item.0.iter().map(|(name, value)| (name.clone(), to_value(value))).collect()
+    item.iter().map(|(name, value)| (name.to_owned(), to_value(value))).collect()
 }
 
 pub fn from_item(attributes: Attributes) -> Result<Item, TableError> {
     let entry = |(name, value)| Ok((name, from_value(value)?));
-    attributes.into_iter().map(entry).collect::<Result<_, TableError>>().map(Item)
+    attributes.into_iter().map(entry).collect()
 }
 
 pub fn to_key(key: &Key) -> Attributes {

@@ -229,12 +229,12 @@ fn from_value(value: AttributeValue) -> Result<Value, TableError> {
 }
 
 fn to_item(item: &Item) -> Attributes {
-    item.0.iter().map(|(name, value)| (name.clone(), to_value(value))).collect()
+    item.iter().map(|(name, value)| (name.to_owned(), to_value(value))).collect()
 }
 
 fn from_item(attributes: Attributes) -> Result<Item, TableError> {
     let entry = |(name, value)| Ok((name, from_value(value)?));
-    attributes.into_iter().map(entry).collect::<Result<_, TableError>>().map(Item)
+    attributes.into_iter().map(entry).collect()
 }
 
 fn to_key(key: &Key) -> Attributes {

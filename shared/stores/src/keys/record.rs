@@ -43,9 +43,7 @@ impl KeyRecord {
 
     /// The copy in the list; it opens nothing.
     pub fn listed_item(&self) -> Item {
-        let mut item = self.item(self.listed_key());
-        item.0.remove("live");
-        item
+        self.item(self.listed_key()).without("live")
     }
 
     pub fn listed_key(&self) -> Key {
@@ -155,7 +153,7 @@ fn live_value(live: &Live) -> Value {
 
 fn live_from(value: &Value) -> Option<Live> {
     let Value::M(map) = value else { return None };
-    let item = Item(map.iter().map(|(name, value)| (name.clone(), value.clone())).collect());
+    let item: Item = map.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     Some(Live {
         version: item.count("pepper")?.try_into().ok()?,
         hash: item.text("hash")?.to_owned(),

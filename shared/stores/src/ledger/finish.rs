@@ -76,7 +76,8 @@ impl Ledger {
                 Ok(settled)
             }
             Some(old) if old.record.state == State::Expired && ours.record.state != State::Expired => {
-                self.correct(old, ours).await
+                // Boxed, as what is rare need not make every ending large.
+                Box::pin(self.correct(old, ours)).await
             }
             Some(old) => Ok(as_stored(&old)),
         }

@@ -128,7 +128,7 @@ pub fn hold(lane: &Item, call: &CallId) -> Option<Hold> {
 }
 
 pub fn holds(lane: &Item) -> impl Iterator<Item = (CallId, Hold)> {
-    lane.0.iter().filter_map(|(name, value)| match (name.strip_prefix("h:"), value) {
+    lane.iter().filter_map(|(name, value)| match (name.strip_prefix("h:"), value) {
         (Some(call), Value::S(text)) => Some((CallId::from(call), Hold::parse(text)?)),
         _ => None,
     })

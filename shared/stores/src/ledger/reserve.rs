@@ -46,7 +46,7 @@ impl Ledger {
         }
         let outcome = self.admit(ask, &chain, &wanted).await;
         if outcome == Err(Refusal::Unavailable) {
-            self.abandon(&wanted).await;
+            Box::pin(self.abandon(&wanted)).await;
         }
         outcome
     }
@@ -69,10 +69,12 @@ impl Ledger {
                     let free = lane::free(&seen, &held.window).unwrap_or_default();
                     return Ok(self.with_remaining(chain, &held, free).await);
                 }
-                Found::Due(due) => self.expire_all(&wanted.lane, due).await.map_err(|error| unavailable(&error.0))?,
+                Found::Due(due) => {
+                    Box::pin(self.expire_all(&wanted.lane, due)).await.map_err(|error| unavailable(&error.0))?
+                }
                 Found::Full => return Err(Refusal::TooManyInFlight),
                 Found::Short(_) if chain.is_free() => return Err(Refusal::Unavailable),
-                Found::Short(have) => match self.borrow(chain, wanted, &Purpose::Admit(ask), have).await? {
+                Found::Short(have) => match Box::pin(self.borrow(chain, wanted, &Purpose::Admit(ask), have)).await? {
                     Lent::Held { free } => {
                         self.register(ask.key, &seen).await;
                         return Ok(self.with_remaining(chain, wanted, free).await);
@@ -139,7 +141,7 @@ impl Ledger {
     async fn admitted(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation, before: Item) -> Reservation {
         self.register(ask.key, &before).await;
         let due = due(&before, self.clock.now());
-        if !due.is_empty() && self.expire_all(&wanted.lane, due).await.is_err() {
+        if !due.is_empty() && Box::pin(self.expire_all(&wanted.lane, due)).await.is_err() {
             tracing::warn!(lane = wanted.lane, "holds past their lease are left to the sweeper");
         }
         let free = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case);

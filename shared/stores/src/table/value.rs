@@ -1,7 +1,7 @@
 //! Values and items: the part of DynamoDB's types that the project uses.
 
 use domain::{Timestamp, Usd};
-use std::collections::{BTreeMap, HashMap};
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// One attribute's value.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,26 +71,65 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
     }
 }
 
-/// An item: attributes by name.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Item(pub HashMap<String, Value>);
+/// Room for the attributes of a call record, the item that is written most.
+const MOST_HAVE: usize = 32;
+
+/// The name of an attribute.
+pub type Name = Cow<'static, str>;
+
+/// An item: attributes by name. They are few and mostly written in a row, so they are looked through, not hashed.
+#[derive(Clone, Debug, Default)]
+pub struct Item(Vec<(Name, Value)>);
+
+/// In whatever order the attributes stand.
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().all(|(name, value)| other.value(name) == Some(value))
+    }
+}
+
+/// Every name may come once.
+impl<N: Into<Name>> FromIterator<(N, Value)> for Item {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(attributes: I) -> Self {
+        Self(attributes.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+}
 
 impl Item {
     /// An empty item under this key.
     pub fn at(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self::default().with("pk", pk.into()).with("sk", sk.into())
+        let mut attributes = Vec::with_capacity(MOST_HAVE);
+        attributes.push((Name::Borrowed("pk"), Value::S(pk.into())));
+        attributes.push((Name::Borrowed("sk"), Value::S(sk.into())));
+        Self(attributes)
     }
 
     /// This item with one more attribute.
     #[must_use]
-    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.0.insert(name.into(), value.into());
+    pub fn with(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        let (name, value) = (name.into(), value.into());
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name, value)),
+        }
         self
+    }
+
+    /// This item without an attribute.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// All attributes.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
     }
 
     /// This item with one more attribute, if there is a value for it.
     #[must_use]
-    pub fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -98,7 +137,7 @@ impl Item {
     }
 
     pub fn value(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// A text attribute.
