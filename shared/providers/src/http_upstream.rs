@@ -147,7 +147,6 @@ impl Endpoint {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target;
         let mut headers = self.headers.clone();
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(attempt.stream)));
         for (name, value) in attempt.headers {
             headers.insert(name, value.clone());
         }
@@ -163,15 +162,16 @@ fn accepted(stream: bool) -> &'static str {
 
 /// What every request of the provider carries.
 fn headers(provider: &Provider) -> Result<HeaderMap, &'static str> {
-    let mut headers = HeaderMap::new();
+    // Room for what each call adds, as its copy has no more than this.
+    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     for (name, value) in &provider.headers {
         let name = HeaderName::try_from(name).map_err(|_| "headers has a key that is not the name of a header")?;
         let value = HeaderValue::try_from(value).map_err(|_| "headers has a value that cannot be sent")?;
         headers.append(name, value);
     }
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
     Ok(headers)
 }
 
@@ -190,6 +190,7 @@ fn endpoint(
         false => Address::Fixed(fixed),
     };
     let mut headers = headers.clone();
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(stream)));
     if wire == Wire::AnthropicMessages {
         headers.entry("anthropic-version").or_insert(ANTHROPIC_VERSION);
     }

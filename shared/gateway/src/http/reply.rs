@@ -177,8 +177,12 @@ pub fn response(
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let headers = response.headers_mut();
+    // With the ids below, and the date.
+    headers.reserve(answer.headers.len() + 5);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    headers.extend(answer.headers);
+    for (name, value) in answer.headers {
+        headers.insert(name, value);
+    }
     if let Some(client_id) = client_id.and_then(|id| HeaderValue::from_str(id).ok()) {
         headers.insert("x-client-request-id", client_id);
     }

@@ -185,9 +185,9 @@ impl Relay<'_> {
         let answer = self.send_renewed(target, wire, body).await?;
         let upstream_request_id = request_id(&answer.headers);
         let outcome = match (answer.status, self.about.stream) {
-            (200..300, true) => self.stream(target, wire, answer).await?,
+            (200..300, true) => Box::pin(self.stream(target, wire, answer)).await?,
             (200..300, false) => self.whole(target, wire, answer).await?,
-            _ => return Err(self.refused(wire, answer).await),
+            _ => return Err(Box::pin(self.refused(wire, answer)).await),
         };
         Ok((outcome, upstream_request_id))
     }
