@@ -1,5 +1,6 @@
 //! One file per behaviour that a user would name.
 
+mod agents;
 mod bad_input;
 mod budget;
 mod deadlines;

@@ -87,9 +87,11 @@ pub struct Entra {
     pub client_secret: Secret,
 }
 
-/// Where a provider departs from its wire: edits to top-level fields of the request body.
+/// Where a provider departs from its wire: edits to top-level fields of the request body, and betas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quirks {
+    /// Betas of Claude it takes; no other is sent [H1].
+    pub betas: Vec<String>,
     /// Fields it refuses; they are left out.
     pub drop: Vec<String>,
     /// Fields it calls otherwise: `(the wire's name, its name)`.
@@ -127,6 +129,8 @@ raw! {
 raw! {
     /// Where a provider departs from its wire: edits to top-level fields of the request body.
     struct RawQuirks {
+        /// Betas of Claude it takes; no other is sent.
+        betas: Vec<Text>,
         /// Fields it refuses; they are left out.
         drop: Vec<Text>,
         /// Fields it calls otherwise: the wire's name, and its name.
@@ -146,6 +150,7 @@ impl RawQuirks {
     pub(crate) fn check(self) -> Quirks {
         let rename = self.rename.map(|named| named.0).unwrap_or_default();
         Quirks {
+            betas: self.betas.unwrap_or_default().into_iter().map(|beta| beta.text).collect(),
             drop: self.drop.unwrap_or_default().into_iter().map(|field| field.text).collect(),
             rename: rename.into_iter().map(|(from, to)| (from.value, to.text)).collect(),
         }
@@ -155,6 +160,7 @@ impl RawQuirks {
 impl Quirks {
     /// These, and then those.
     fn and(mut self, more: Quirks) -> Quirks {
+        self.betas.extend(more.betas);
         self.drop.extend(more.drop);
         self.rename.extend(more.rename);
         self

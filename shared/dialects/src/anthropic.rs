@@ -1,4 +1,5 @@
 //! The anthropic dialect.
 
+pub mod betas;
 pub mod error;
 pub mod messages;

@@ -136,6 +136,8 @@ pub struct Target<'a> {
     /// Used where a cap is mandatory and neither the request, the key nor the price table names one.
     pub default_output_cap: u64,
     pub abilities: Abilities,
+    /// Betas of Claude to ask for, all of which the provider takes; for wires that name them in the body.
+    pub betas: &'a [&'a str],
 }
 
 /// What a model can do, where translation depends on it. Unknown models can do everything.

@@ -80,6 +80,8 @@ pub struct Extras {
     pub provider: Option<String>,
     /// Headers that may go to a provider of the same dialect [H1].
     pub forward: Vec<(HeaderName, HeaderValue)>,
+    /// Betas of Claude that the headers ask for; a provider gets those it takes.
+    pub betas: Vec<String>,
 }
 
 /// Who is asking.

@@ -3,6 +3,7 @@
 use crate::{
     Gateway,
     call::{Answer, AnswerBody, Call, Caller, Request},
+    relay::betas::Betas,
     routing,
     target::ResolvedTarget,
 };
@@ -45,13 +46,15 @@ pub async fn count(gateway: &Gateway, call: &Call, caller: &Caller, request: &Re
 async fn ask(target: &ResolvedTarget, call: &Call, request: &Request<'_>, timeout: &config::Timeout) -> Option<u64> {
     let will = Will { model: target.model.as_str(), ..Will::default() };
     let body = copy(&request.body, &count_edits(&request.body, &will));
+    let betas = Betas::of(call, &request.body, target, Wire::AnthropicMessages, true);
+    let headers: Vec<_> = call.extras.forward.iter().cloned().chain(betas.header(Wire::AnthropicMessages)).collect();
     let attempt = Attempt {
         wire: Wire::AnthropicMessages,
         operation: Operation::CountTokens,
         model: &target.model,
         stream: false,
         body: Bytes::from(body),
-        headers: &call.extras.forward,
+        headers: &headers,
         limits: Limits { connect: timeout.connect, first_byte: timeout.first_byte, deadline: call.deadline },
     };
     let mut answer = target.upstream.send(attempt).await.ok()?;

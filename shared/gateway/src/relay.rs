@@ -5,6 +5,8 @@
 
 /// The loop: attempt, fall back, stop.
 pub mod attempts;
+/// Betas of Claude: which go along, and where.
+pub(crate) mod betas;
 /// What passes or is translated: one frame in, bytes out.
 mod carrier;
 /// Headers that only one wire has.

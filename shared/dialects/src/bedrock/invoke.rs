@@ -6,6 +6,7 @@
 //! Shapes: <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html>.
 
 use crate::{
+    anthropic::betas,
     bedrock::{converse::model_in, error},
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
     framing::{Frame, Framing},
@@ -85,7 +86,12 @@ impl Codec for Invoke {
     }
 
     fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
-        Form::of_model(target.model).unwrap_or(Form::OpenAi).codec().encode_request(request, target)
+        let form = Form::of_model(target.model).unwrap_or(Form::OpenAi);
+        let mut encoded = form.codec().encode_request(request, target)?;
+        if form != Form::Claude {
+            encoded.dropped.extend(target.betas.iter().map(|beta| betas::dropped(beta)));
+        }
+        Ok(encoded)
     }
 
     fn decode_response(&self, body: &Node<'_>) -> Result<Response, Malformed> {

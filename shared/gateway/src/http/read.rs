@@ -3,6 +3,7 @@
 use crate::{
     call::{Call, Extras, Request as Read},
     identity,
+    relay::betas,
 };
 use axum::{body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
@@ -22,34 +23,6 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The most a caller may put into tags: pairs, and bytes each [I1].
 const MAX_PAIRS: usize = 16;
 const MAX_PAIR_BYTES: usize = 512;
-
-/// Values of `anthropic-beta` that may go to a provider [H1]. Source: Anthropic's SDK, August 2026.
-const BETAS: [&str; 24] = [
-    "token-counting-2024-11-01",
-    "prompt-caching-2024-07-31",
-    "pdfs-2024-09-25",
-    "token-efficient-tools-2025-02-19",
-    "output-128k-2025-02-19",
-    "output-300k-2026-03-24",
-    "computer-use-2024-10-22",
-    "computer-use-2025-01-24",
-    "interleaved-thinking-2025-05-14",
-    "dev-full-thinking-2025-05-14",
-    "extended-cache-ttl-2025-04-11",
-    "context-1m-2025-08-07",
-    "context-management-2025-06-27",
-    "model-context-window-exceeded-2025-08-26",
-    "structured-outputs-2025-11-13",
-    "fine-grained-tool-streaming-2025-05-14",
-    "code-execution-2025-05-22",
-    "mcp-client-2025-04-04",
-    "mcp-client-2025-11-20",
-    "files-api-2025-04-14",
-    "skills-2025-10-02",
-    "thinking-token-count-2026-05-13",
-    "cache-diagnosis-2026-04-07",
-    "mid-conversation-tool-changes-2026-07-01",
-];
 
 /// Bedrock's own headers of InvokeModel that may go to it [H1].
 const BEDROCK: [&str; 5] = [
@@ -124,27 +97,14 @@ pub fn extras(request: &Request) -> Result<Extras, Error> {
         tags: tags(headers)?,
         provider: text("x-portunus-provider"),
         forward: forward(headers),
+        betas: betas::asked(headers),
     })
 }
 
 /// Headers that may reach a provider of the caller's own dialect [H1].
 fn forward(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let mut forward = Vec::new();
-    if let Some(version) = headers.get("anthropic-version") {
-        forward.push((HeaderName::from_static("anthropic-version"), version.clone()));
-    }
-    for name in BEDROCK {
-        forward.extend(headers.get(name).map(|value| (HeaderName::from_static(name), value.clone())));
-    }
-    let asked = headers.get_all("anthropic-beta").iter().filter_map(|value| value.to_str().ok());
-    let betas: Vec<&str> =
-        asked.flat_map(|list| list.split(',')).map(str::trim).filter(|b| BETAS.contains(b)).collect();
-    if let Ok(value) = HeaderValue::from_str(&betas.join(","))
-        && !betas.is_empty()
-    {
-        forward.push((HeaderName::from_static("anthropic-beta"), value));
-    }
-    forward
+    let names = std::iter::once("anthropic-version").chain(BEDROCK).map(HeaderName::from_static);
+    names.filter_map(|name| headers.get(&name).map(|value| (name.clone(), value.clone()))).collect()
 }
 
 /// `x-portunus-tags: a,b` and `x-portunus-metadata: {json of strings}`.

@@ -1,6 +1,7 @@
 //! The loop: attempt, fall back, stop. Each further attempt must be covered by the reservation [M9].
 
 use super::{
+    betas::Betas,
     carrier::{Carrier, Pass, Translate},
     headers,
     live::{Live, Step},
@@ -163,7 +164,9 @@ impl Relay<'_> {
         let inbound = self.call.wire();
         let passes = |model: &str| codec(inbound).passes(&self.request.body, model);
         let wire = target.wire_for(inbound, passes).ok_or_else(crate::target::nothing_to_try)?;
-        let mut encoded = self.encode(target, wire)?;
+        let betas = self.betas(target, wire);
+        let mut encoded = self.encode(target, wire, &betas)?;
+        betas.name_in(&mut encoded);
         encoded.dropped.extend(headers::lost(&self.call.extras.forward, inbound, wire)?);
         if self.config.strict_translation && !encoded.dropped.is_empty() {
             return Err(lossy(&encoded.dropped).into());
@@ -197,8 +200,12 @@ impl Relay<'_> {
         wire == self.call.wire() && codec(wire).passes(&self.request.body, target.model.as_str())
     }
 
+    fn betas(&self, target: &ResolvedTarget, wire: Wire) -> Betas<'_> {
+        Betas::of(self.call, &self.request.body, target, wire, self.passes(target, wire))
+    }
+
     /// The request in the target's words: copied with edits if it speaks the caller's wire, else translated.
-    fn encode(&self, target: &ResolvedTarget, wire: Wire) -> Result<Encoded, Error> {
+    fn encode(&self, target: &ResolvedTarget, wire: Wire, betas: &Betas<'_>) -> Result<Encoded, Error> {
         if self.passes(target, wire) {
             let will = Will {
                 model: target.model.as_str(),
@@ -219,6 +226,7 @@ impl Relay<'_> {
                 output_cap: self.plan.output_cap,
                 default_output_cap: self.config.default_output_cap,
                 abilities: target.abilities,
+                betas: &betas.taken,
             },
         )?;
         if !(target.quirks.drop.is_empty() && target.quirks.rename.is_empty()) {
@@ -250,13 +258,14 @@ impl Relay<'_> {
         let deadline = self.deadline();
         let left = deadline.map_or(first_byte, |at| first_byte.min(at.saturating_duration_since(Instant::now())));
         let forward = if wire.dialect() == self.about.dialect() { self.call.extras.forward.as_slice() } else { &[] };
+        let headers: Vec<_> = forward.iter().cloned().chain(self.betas(target, wire).header(wire)).collect();
         let attempt = Attempt {
             wire,
             operation: Operation::Chat,
             model: &target.model,
             stream: self.about.stream,
             body,
-            headers: forward,
+            headers: &headers,
             limits: Limits { connect: timeout.connect, first_byte: left, deadline },
         };
         target.upstream.send(attempt).await.map_err(|failure| Failed {

@@ -1,11 +1,11 @@
 //! Claude: Anthropic's Messages without `model` and `stream`, with `anthropic_version`, and betas in the body.
 
 use crate::{
-    anthropic::messages::Messages,
+    anthropic::{betas::FIELD as BETAS, messages::Messages},
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
     framing::{Frame, Framing},
     head::{Edit, Head, copy},
-    json::{Node, parse},
+    json::{Node, parse, write},
     malformed::Malformed,
 };
 use domain::{
@@ -17,7 +17,6 @@ use domain::{
 const VERSION: &str = r#""bedrock-2023-05-31""#;
 /// Fields that Bedrock's form has beside Anthropic's.
 const VERSION_FIELD: &str = "anthropic_version";
-const BETAS: &str = "anthropic_beta";
 /// Fields that the path takes the place of.
 const IN_PATH: [&str; 2] = ["model", "stream"];
 
@@ -60,6 +59,9 @@ impl Codec for Claude {
         if let Some((_, betas)) = request.extensions.of(Wire::BedrockInvoke).find(|(field, _)| *field == BETAS) {
             edits.push(Edit::set(&[BETAS], betas.as_str()));
             dropped.retain(|field| field != BETAS);
+        } else if !target.betas.is_empty() {
+            let list = write::array(|out| target.betas.iter().for_each(|beta| out.string(beta)));
+            edits.push(Edit::set(&[BETAS], list));
         }
         Ok(Encoded { body: copy(&node, &edits), dropped })
     }
@@ -111,6 +113,14 @@ mod tests {
         assert!(sent.get("model").is_none() && sent.get("stream").is_none() && encoded.dropped.is_empty());
         let elsewhere = Messages.encode_request(&request, &Target { model: "m", ..Target::default() }).unwrap();
         assert!(!elsewhere.body.contains("bedrock-2023") && elsewhere.dropped == [BETAS]);
+    }
+
+    #[test]
+    fn betas_that_a_header_asked_for_go_into_the_body() {
+        let request = Request { messages: vec![], ..Request::default() };
+        let target = Target { model: "m", betas: &["a", "b"], ..Target::default() };
+        let encoded = Claude.encode_request(&request, &target).unwrap();
+        assert!(encoded.body.contains(r#""anthropic_beta":["a","b"]"#), "{}", encoded.body);
     }
 
     #[test]

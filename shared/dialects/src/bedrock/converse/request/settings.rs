@@ -2,6 +2,7 @@
 
 use super::encode::Writer;
 use crate::{
+    anthropic::betas,
     bedrock::converse::{family::Family, fields::Fields, head::OTHER_CAPS},
     json::write,
 };
@@ -87,7 +88,20 @@ impl Writer<'_> {
             fields.add("tool_choice", choice);
         }
         self.top_k(&mut fields);
+        self.betas(&mut fields);
         (!fields.is_empty()).then(|| fields.text())
+    }
+
+    /// Betas are asked for in the body, of Claude only; the caller's own list stays.
+    fn betas(&mut self, fields: &mut Fields) {
+        if self.target.betas.is_empty() || fields.get(betas::FIELD).is_some() {
+            return;
+        }
+        if self.family != Family::Claude {
+            return self.target.betas.iter().for_each(|beta| self.drop(betas::dropped(beta)));
+        }
+        let list = write::array(|out| self.target.betas.iter().for_each(|beta| out.string(beta)));
+        fields.add(betas::FIELD, list);
     }
 
     /// Nova's extra `inferenceConfig` may hold a cap as well.

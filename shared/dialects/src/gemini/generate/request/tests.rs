@@ -359,6 +359,7 @@ fn m3_an_enforced_cap_replaces_the_requests_and_none_is_above_the_models() {
             max_output: Some(8192),
             abilities: Abilities::default(),
             default_output_cap: 1,
+            ..Target::default()
         };
         let body: Value = serde_json::from_str(&encode(&request, &target).unwrap().body).unwrap();
         body["generationConfig"]["maxOutputTokens"].clone()

@@ -254,6 +254,22 @@ fn other_dialects_fields_and_tools_are_named_and_bedrocks_own_written_back() {
 }
 
 #[test]
+fn betas_are_asked_of_claude_in_the_body_and_of_nobody_else() {
+    let betas = ["interleaved-thinking-2025-05-14", "context-1m-2025-08-07"];
+    let asked = |model| {
+        let target = Target { model, betas: &betas, default_output_cap: 4096, ..Target::default() };
+        encode(&asks("q"), &target).unwrap()
+    };
+    let claude = asked("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
+    let list = r#""anthropic_beta":["interleaved-thinking-2025-05-14","context-1m-2025-08-07"]"#;
+    assert!(claude.body.contains(list), "{}", claude.body);
+    assert!(claude.dropped.is_empty());
+    let nova = asked("amazon.nova-lite-v1:0");
+    assert!(!nova.body.contains("anthropic_beta"));
+    assert_eq!(nova.dropped, betas.map(|beta| format!("anthropic-beta.{beta}")));
+}
+
+#[test]
 fn service_tiers_are_translated_and_unknown_ones_named() {
     let tier = |tier: &str| encoded(&Request { service_tier: Some(tier.into()), ..asks("q") });
     assert!(tier("flex").body.contains(r#""serviceTier":{"type":"flex"}"#));
