@@ -63,6 +63,7 @@ pub fn request(wire: Wire, bytes: &[u8]) {
         (Wire::BedrockConverse, "us.amazon.nova-2-lite-v1:0"),
         (Wire::CohereChat, "command-a-reasoning-08-2025"),
         (Wire::OpenAiChat, "gpt-5"),
+        (Wire::OpenAiCompletions, "davinci-002"),
         (Wire::OpenAiChat, "mistral-large-latest"),
     ] {
         let target = Target { model, abilities: Abilities::default(), default_output_cap: 4096, ..Target::default() };

@@ -1,8 +1,11 @@
 //! One file per behaviour that a user would name.
 
 mod agents;
+mod azure_paths;
 mod bad_input;
 mod budget;
+mod cohere;
+mod completions;
 mod deadlines;
 mod disconnect;
 mod fallback;

@@ -144,6 +144,7 @@ words!(Wire {
     "bedrock.invoke" => Wire::BedrockInvoke,
     "cohere.chat" => Wire::CohereChat,
     "openai.chat" => Wire::OpenAiChat,
+    "openai.completions" => Wire::OpenAiCompletions,
 });
 
 impl RawQuirks {

@@ -8,6 +8,7 @@ use crate::{
     head::{Edit, Head},
     json::Node,
     malformed::Malformed,
+    openai::completions::{completes, only_completes},
 };
 use domain::{
     Error, Usage, Wire,
@@ -248,6 +249,15 @@ pub struct Glance {
 /// answer. Decoders turn calls of it back into text; no caller's tool may have this name.
 pub const JSON_OUTPUT_TOOL: &str = "portunus_json_output";
 
+/// Whether a provider that speaks this wire offers this model on it: OpenAI's models either chat or complete.
+pub fn offers(wire: Wire, model: &str) -> bool {
+    match wire {
+        Wire::OpenAiChat | Wire::OpenAiResponses => !only_completes(model),
+        Wire::OpenAiCompletions => completes(model),
+        _ => true,
+    }
+}
+
 /// The codec of a wire: the one table.
 pub fn codec(wire: Wire) -> &'static dyn Codec {
     match wire {
@@ -257,7 +267,7 @@ pub fn codec(wire: Wire) -> &'static dyn Codec {
         Wire::CohereChat => &crate::cohere::chat::Chat,
         Wire::GeminiGenerate => &crate::gemini::generate::Generate,
         Wire::OpenAiChat => &crate::openai::chat::Chat,
-        Wire::OpenAiCompletions => &crate::pending::Pending,
+        Wire::OpenAiCompletions => &crate::openai::completions::Completions,
         Wire::OpenAiResponses => &crate::openai::responses::Responses,
     }
 }

@@ -28,7 +28,6 @@ pub mod bedrock;
 pub mod cohere;
 pub mod gemini;
 pub mod openai;
-mod pending;
 
 pub use codec::{Codec, codec};
 pub use malformed::Malformed;

@@ -2,6 +2,8 @@
 
 /// `POST /v1/chat/completions`.
 pub mod chat;
+/// `POST /v1/completions`.
+pub mod completions;
 /// `/v1/embeddings`.
 pub mod embeddings;
 /// Errors of the dialect.

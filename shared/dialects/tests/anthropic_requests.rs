@@ -36,6 +36,7 @@ const TARGET: Target<'static> = Target {
         adaptive_thinking: false,
         openai_reasoning: false,
     },
+    betas: &[],
 };
 
 fn to(request: &Request, target: Target<'_>) -> (Value, Vec<String>) {

@@ -34,8 +34,14 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire, in alphabetical order.
-    pub const ALL: [Wire; 5] =
-        [Wire::AnthropicMessages, Wire::BedrockConverse, Wire::BedrockInvoke, Wire::CohereChat, Wire::OpenAiChat];
+    pub const ALL: [Wire; 6] = [
+        Wire::AnthropicMessages,
+        Wire::BedrockConverse,
+        Wire::BedrockInvoke,
+        Wire::CohereChat,
+        Wire::OpenAiChat,
+        Wire::OpenAiCompletions,
+    ];
 
     /// The wire's name in configuration, golden folders and logs.
     pub fn name(self) -> &'static str {

@@ -1,8 +1,8 @@
 //! `openai.chat`: chat completions, streamed and not.
 
 pub(super) mod citations;
-mod finish;
-mod glance;
+pub(super) mod finish;
+pub(super) mod glance;
 pub(super) mod head;
 mod message;
 pub(super) mod model;
@@ -10,7 +10,7 @@ pub(super) mod parts;
 mod reasoning;
 pub(super) mod request;
 mod response;
-mod stream;
+pub(super) mod stream;
 mod tools;
 pub(super) mod usage;
 

@@ -38,7 +38,7 @@ pub fn error_type(error: &Error) -> &'static str {
 }
 
 /// What a provider's refusal means. Beside OpenAI's own form, hosts answer `{"error": "text"}`, `{"message"}`,
-/// `{"detail"}`, and sometimes no JSON at all.
+/// `{"detail"}`, `{"errors": [{"message"}]}`, and sometimes no JSON at all.
 pub fn read(refusal: &Refusal<'_>) -> Error {
     match parse_answer(refusal.body) {
         Ok(body) => Said::of(&body).classified(refusal),
@@ -67,6 +67,7 @@ struct Said<'n> {
 impl<'n> Said<'n> {
     fn of(body: &'n Node<'_>) -> Self {
         let body = body.elements().first().unwrap_or(body);
+        let body = body.get("errors").and_then(|errors| errors.elements().first()).unwrap_or(body);
         match body.get("error") {
             Some(error) if error.is_object() => Self::of_object(error),
             Some(error) => Self { message: error.as_str().unwrap_or(""), ..Self::default() },
@@ -151,6 +152,7 @@ mod tests {
             r#"{"detail":"no"}"#,
             r#"{"detail":[{"loc":["body"],"msg":"no"}]}"#,
             r#"[{"error":{"code":400,"message":"no"}}]"#,
+            r#"{"errors":[{"code":"model_not_supported","message":"no"}],"status_code":404}"#,
         ] {
             assert_eq!(refused(400, body).message, "no", "{body}");
         }

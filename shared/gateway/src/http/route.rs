@@ -43,8 +43,13 @@ const CHAT: Serves = Serves::Inference(Operation::Chat);
 const COUNT: Serves = Serves::Inference(Operation::CountTokens);
 
 /// Every route of the client plane.
-pub static ROUTES: [Route; 14] = [
+pub static ROUTES: &[Route] = &[
     route!(POST "v1" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
+    route!(POST "v1" / "completions" => CHAT, OpenAiCompletions, None, Key),
+    route!(POST "openai" / "v1" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
+    route!(POST "openai" / "v1" / "completions" => CHAT, OpenAiCompletions, None, Key),
+    route!(POST "openai" / "deployments" / "{}" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
+    route!(POST "openai" / "deployments" / "{}" / "completions" => CHAT, OpenAiCompletions, None, Key),
     route!(POST "v1" / "messages" => CHAT, AnthropicMessages, None, Key),
     route!(POST "v1" / "messages" / "count_tokens" => COUNT, AnthropicMessages, Some(false), Key),
     route!(POST "model" / "{}" / "converse" => CHAT, BedrockConverse, Some(false), Key),
@@ -55,6 +60,8 @@ pub static ROUTES: [Route; 14] = [
     route!(GET "v1" / "models" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "v1" / "models" / "{}" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "v1" / "models" / "{}" / "{}" => Serves::Models, OpenAiChat, None, Key),
+    route!(GET "openai" / "v1" / "models" => Serves::Models, OpenAiChat, None, Key),
+    route!(GET "openai" / "v1" / "models" / "{}" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "health" => Serves::Health, OpenAiChat, None, Public),
     route!(GET "health" / "live" => Serves::Health, OpenAiChat, None, Public),
     route!(GET "health" / "ready" => Serves::Health, OpenAiChat, None, Public),
@@ -153,6 +160,15 @@ mod tests {
             let path = format!("/model/{segment}/converse");
             assert!(matches!(matched(&Method::POST, &path), Matched::BadPath), "{segment}");
         }
+    }
+
+    #[test]
+    fn azures_paths_name_the_deployment() {
+        for operation in ["chat/completions", "completions"] {
+            assert_eq!(model_of(&format!("/openai/deployments/my-gpt/{operation}")).as_deref(), Some("my-gpt"));
+        }
+        let v1 = matched(&Method::POST, "/openai/v1/chat/completions");
+        assert!(matches!(v1, Matched::Route(route, None) if route.wire == Wire::OpenAiChat));
     }
 
     #[test]

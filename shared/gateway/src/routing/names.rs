@@ -2,7 +2,7 @@
 
 use crate::target::{ResolvedTarget, TargetHeaders, abilities};
 use config::{Config, Prices, Provider, Rates, Retry, Timeout};
-use dialects::bedrock::invoke::needs_invoke;
+use dialects::{bedrock::invoke::needs_invoke, codec::offers};
 use domain::{ModelName, ProviderName, Wire};
 use http::HeaderValue;
 use providers::Providers;
@@ -121,10 +121,12 @@ impl Names {
     }
 }
 
-/// The wires a model is asked on: not those that its provider does not serve it on.
+/// The wires a model is asked on: those that its provider offers it on, or all if its name promises none of them.
 fn spoken(wires: &[Wire], model: &str) -> Vec<Wire> {
     let only_invoke = wires.contains(&Wire::BedrockInvoke) && needs_invoke(model);
-    wires.iter().copied().filter(|wire| !(only_invoke && *wire == Wire::BedrockConverse)).collect()
+    let asked = |wire: &Wire| offers(*wire, model) && !(only_invoke && *wire == Wire::BedrockConverse);
+    let spoken: Vec<Wire> = wires.iter().copied().filter(asked).collect();
+    if spoken.is_empty() { wires.to_vec() } else { spoken }
 }
 
 /// A name as a header value; what cannot stand in one is replaced.

@@ -37,20 +37,19 @@ pub fn head(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed>
     })
 }
 
-/// `model`, or the one in the path (Azure's deployments).
+/// The model in the path (Azure's deployments), whatever the body says; else `model`.
 pub fn model_name(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<String, Malformed> {
-    match (body.get("model"), envelope.model) {
-        (None, Some(model)) => Ok(model.to_owned()),
-        _ => body.required("model", short_text),
+    match envelope.model {
+        Some(model) => within_bounds(model),
+        None => body.required("model", |node| within_bounds(node.string()?)),
     }
 }
 
-/// Some text, not too much of it.
-fn short_text(node: &Node<'_>) -> Result<String, Malformed> {
-    let name = node.text()?;
+/// A name, not empty and not too long.
+fn within_bounds(name: &str) -> Result<String, Malformed> {
     match name.len() {
         0 => Err(Malformed::invalid("the model's name is empty")),
-        1..=MAX_MODEL => Ok(name),
+        1..=MAX_MODEL => Ok(name.to_owned()),
         _ => Err(Malformed::invalid(format!("the model's name is longer than {MAX_MODEL} bytes"))),
     }
 }

@@ -52,8 +52,15 @@ fn calls(message: &Node<'_>, function_call_id: &str) -> Result<Vec<Block>, Malfo
     };
     let mut calls = message.optional("tool_calls", |node| node.each(call))?.unwrap_or_default();
     let function = |node: &Node<'_>| tools::read_function_call(node, function_call_id.to_owned());
-    calls.extend(message.optional("function_call", function)?.map(Block::from));
+    if message.get("function_call").is_some_and(is_function_call) {
+        calls.extend(message.optional("function_call", function)?.map(Block::from));
+    }
     Ok(calls)
+}
+
+/// Some hosts write every field there is: a call of nothing is none.
+pub fn is_function_call(node: &Node<'_>) -> bool {
+    node.str_of("name") != Some("")
 }
 
 /// `annotations` belong to the text before them.

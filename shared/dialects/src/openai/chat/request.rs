@@ -3,7 +3,7 @@
 mod read;
 pub mod write;
 
-pub use read::decode;
+pub use read::{decode, stop};
 pub use write::encode;
 
 #[cfg(test)]

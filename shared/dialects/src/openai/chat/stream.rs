@@ -5,6 +5,7 @@ mod lane;
 mod reader;
 mod writer;
 
+pub use lane::{Lane, Out, Slot};
 pub use reader::Reader;
 pub use writer::Writer;
 

@@ -102,7 +102,7 @@ impl Gathered {
                 None => self.call(call["index"].as_u64().unwrap_or(at as u64), &call["function"]),
             }
         }
-        if message["function_call"].is_object() {
+        if message["function_call"].is_object() && message["function_call"]["name"] != "" {
             self.call(0, &message["function_call"]);
         }
     }

@@ -1,3 +1,5 @@
+//! Streams, as sentences.
+
 use super::*;
 use crate::{
     codec::{Decoder, Encoder, Reply, Truncated},

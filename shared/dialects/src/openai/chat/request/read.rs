@@ -96,7 +96,7 @@ fn sampling(body: &Node<'_>) -> Result<Sampling, Malformed> {
 }
 
 /// One sequence or several.
-fn stop(node: &Node<'_>) -> Result<Vec<String>, Malformed> {
+pub fn stop(node: &Node<'_>) -> Result<Vec<String>, Malformed> {
     match node.as_str() {
         Some(text) => Ok(vec![text.to_owned()]),
         None => node.each(Node::text),

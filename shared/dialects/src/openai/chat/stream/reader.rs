@@ -25,13 +25,22 @@ use std::collections::BTreeMap;
 const FUNCTION_CALL: u64 = u64::MAX;
 
 /// Reads one stream. Choices end together, at the end: some hosts say `finish_reason` before their last piece.
-#[derive(Default)]
 pub struct Reader {
+    read_choice: ReadChoice,
     begun: bool,
     over: bool,
     blocks: u32,
     /// By number of the choice.
     lanes: BTreeMap<u32, Lane>,
+}
+
+/// Reads what one chunk says of a choice.
+type ReadChoice = fn(&mut Lane, &Node<'_>, &mut Out<'_>) -> Result<(), Malformed>;
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::reading(read_choice)
+    }
 }
 
 impl Decoder for Reader {
@@ -73,6 +82,11 @@ impl Decoder for Reader {
 }
 
 impl Reader {
+    /// A reader of chunks whose choices are read so.
+    pub fn reading(read_choice: ReadChoice) -> Self {
+        Self { read_choice, begun: false, over: false, blocks: 0, lanes: BTreeMap::new() }
+    }
+
     fn done(&mut self, events: &mut Vec<Event>) -> Result<(), Malformed> {
         if self.lanes.is_empty() {
             return Err(Malformed::invalid("the stream ended without an answer"));
@@ -100,7 +114,7 @@ impl Reader {
             let at = choice.optional("index", Node::integer)?.unwrap_or(0);
             let at = u32::try_from(at).map_err(|_| Malformed::invalid("is too large").under("index"))?;
             let out = &mut Out { events, blocks: &mut self.blocks };
-            read_choice(self.lanes.entry(at).or_insert_with(|| Lane::new(at)), choice, out)?;
+            (self.read_choice)(self.lanes.entry(at).or_insert_with(|| Lane::new(at)), choice, out)?;
         }
         if !usage.is_empty() {
             events.push(Event::Usage(usage));
@@ -143,7 +157,8 @@ fn read_delta(lane: &mut Lane, delta: &Node<'_>, out: &mut Out<'_>) -> Result<()
     for call in delta.get("tool_calls").map(Node::elements).unwrap_or_default() {
         read_call(lane, call, out)?;
     }
-    match delta.get("function_call") {
+    let begun = lane.calls.iter().any(|call| call.number == Some(FUNCTION_CALL));
+    match delta.get("function_call").filter(|call| begun || message::is_function_call(call)) {
         Some(call) => read_function(lane, call, out),
         None => Ok(()),
     }

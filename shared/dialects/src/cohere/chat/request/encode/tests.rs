@@ -1,3 +1,5 @@
+//! Requests, as sentences.
+
 use super::*;
 use crate::{
     codec::{Abilities, Envelope, codec},

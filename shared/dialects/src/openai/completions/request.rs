@@ -1,0 +1,7 @@
+//! Requests, both ways.
+
+mod read;
+mod write;
+
+pub use read::decode;
+pub use write::encode;

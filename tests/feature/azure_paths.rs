@@ -1,0 +1,34 @@
+//! Azure's paths: the deployment in the path is the model, and the version in the query says nothing.
+
+use harness::Portunus;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_deployment_in_the_path_wins_over_the_model_in_the_body() {
+    let portunus = Portunus::start().await;
+    let body = json!({"model": "ignored", "messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let path = "/openai/deployments/up-openai%2Fgpt-4o/chat/completions?api-version=2024-10-21";
+    let reply = portunus.send(path, &body, &[("api-key", &portunus.key)]).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let sent: serde_json::Value = serde_json::from_slice(&portunus.upstream.requests()[0].body).unwrap();
+    assert_eq!(sent["model"], "gpt-4o");
+}
+
+#[tokio::test]
+async fn a_body_without_a_model_is_enough_and_streams_too() {
+    let portunus = Portunus::start().await;
+    let body = json!({"stream": true, "messages": [{"role": "user", "content": "hello there"}]}).to_string();
+    let reply =
+        portunus.post("/openai/deployments/echo%2Fecho/chat/completions?api-version=2025-01-01-preview", &body).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(reply.text().contains("hello") && reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn the_v1_paths_take_the_model_from_the_body() {
+    let portunus = Portunus::start().await;
+    let body = harness::chat("echo/echo", "hi", false);
+    let reply = portunus.post("/openai/v1/chat/completions?api-version=preview", &body).await;
+    assert_eq!((reply.status, reply.json()["choices"][0]["message"]["content"].as_str()), (200, Some("hi")));
+    assert_eq!(portunus.get("/openai/v1/models").await.status, 200);
+}
