@@ -31,9 +31,15 @@ ROOT = HERE.parent.parent
 UPSTREAM_MODELS = {
     "anthropic": "claude-sonnet-4-5-20250929",
     "bedrock": "amazon.nova-lite-v1:0",
+    "cohere": "command-a-03-2025",
     "openai": "gpt-4o",
 }
-PATHS = {"anthropic": "/v1/messages", "bedrock": "/model/*", "openai": "/v1/chat/completions"}
+PATHS = {
+    "anthropic": "/v1/messages",
+    "bedrock": "/model/*",
+    "cohere": "/v2/chat",
+    "openai": "/v1/chat/completions",
+}
 # The texts of the tests that choose an answer; a conversation with a result also holds the request for the tool.
 TEXTS = [("tool-result", "The tool says 18."), ("tool-call", "Please use the tool."), ("plain", "Say something plain.")]
 # Suites of Python tests: the virtual environment of each, and the folder of its tests and lock file.
@@ -130,6 +136,7 @@ def configuration(mock):
 providers:
   up-openai: {{ kind: openai, base_url: "{mock}/v1", api_key: "test-openai" }}
   up-anthropic: {{ kind: anthropic, base_url: "{mock}", api_key: "test-anthropic" }}
+  up-cohere: {{ kind: cohere, base_url: "{mock}", api_key: "test-cohere" }}
   up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: "{mock}" }}
 egress: {{ allow: ["{mock.removeprefix('http://')}"] }}
 """
@@ -201,7 +208,7 @@ def call(url, body=None, method="GET", headers=None):
 
 def clean_environment():
     """Nothing that would send an SDK or the gateway elsewhere."""
-    unwanted = ("AWS_", "OPENAI_", "ANTHROPIC_", "PORTUNUS_")
+    unwanted = ("AWS_", "OPENAI_", "ANTHROPIC_", "COHERE_", "CO_API", "GEMINI_", "GOOGLE_", "PORTUNUS_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     return {**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "AWS_EC2_METADATA_DISABLED": "true"}
 
