@@ -42,7 +42,11 @@ async fn a_client_of_coheres_streams_from_every_provider() {
         let text = reply.text();
         let events = events(&text);
         let (first, last) = (events.first().unwrap(), events.last().unwrap());
-        assert_eq!((&first["type"], &last["type"]), (&json!("message-start"), &json!("message-end")), "{model}: {text}");
+        assert_eq!(
+            (&first["type"], &last["type"]),
+            (&json!("message-start"), &json!("message-end")),
+            "{model}: {text}"
+        );
         assert_eq!(last["delta"]["finish_reason"], "COMPLETE", "{model}: {text}");
         assert!(last["delta"]["usage"]["tokens"]["output_tokens"].as_u64() > Some(0), "{model}: {text}");
         assert!(text.ends_with("data: [DONE]\n\n"), "{model}: {text}");

@@ -48,6 +48,7 @@ pub static ROUTES: &[Route] = &[
     route!(POST "v1" / "completions" => CHAT, OpenAiCompletions, None, Key),
     route!(POST "openai" / "v1" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
     route!(POST "openai" / "v1" / "completions" => CHAT, OpenAiCompletions, None, Key),
+    route!(POST "models" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
     route!(POST "openai" / "deployments" / "{}" / "chat" / "completions" => CHAT, OpenAiChat, None, Key),
     route!(POST "openai" / "deployments" / "{}" / "completions" => CHAT, OpenAiCompletions, None, Key),
     route!(POST "v1" / "messages" => CHAT, AnthropicMessages, None, Key),

@@ -14,10 +14,12 @@ use providers::{Answer, Attempt, Limits, Upstream, echo::Echo};
 const OPENAI: &str = r#"{"model":"echo","max_tokens":50,"messages":[{"role":"user","content":"first"},
     {"role":"assistant","content":"first"},{"role":"user","content":"The quick brown fox"}]"#;
 const CONVERSE: &str = r#"{"messages":[{"role":"user","content":[{"text":"The quick brown fox"}]}]}"#;
+const PROMPT: &str = r#"{"model":"echo","max_tokens":50,"prompt":"The quick brown fox""#;
 
 fn body(wire: Wire, stream: bool) -> String {
     match wire {
         Wire::BedrockConverse => CONVERSE.to_owned(),
+        Wire::OpenAiCompletions => format!("{PROMPT},\"stream\":{stream}}}"),
         _ => format!("{OPENAI},\"stream\":{stream}}}"),
     }
 }
