@@ -42,15 +42,27 @@ PATHS = {
 }
 # The texts of the tests that choose an answer; a conversation with a result also holds the request for the tool.
 TEXTS = [("tool-result", "The tool says 18."), ("tool-call", "Please use the tool."), ("plain", "Say something plain.")]
-# Suites of Python tests: the virtual environment of each, and the folder of its tests and lock file.
-PYTHON = {"python SDKs": ("sdk", "python"), "python frameworks": ("sdk-frameworks", "frameworks")}
+# Suites of Python tests: the virtual environment of each, and the folder of its tests.
+PYTHON = {
+    "python SDKs": ("sdk", "python"),
+    "python frameworks": ("sdk-frameworks", "frameworks"),
+    "agents": ("sdk", "agents"),
+}
+# Texts that make an agent's own shell be called, its tool, and what it is to run.
+SHELLS = [
+    ("Use Bash, please.", "Bash", {"command": "echo The tool says 18.", "description": "Says it"}),
+    ("Use exec_command, please.", "exec_command", {"cmd": "echo The tool says 18."}),
+]
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
 
 def main():
     options = arguments()
-    suites = {name: installed_python(options.venvs, *where) for name, where in PYTHON.items()}
+    suites = {name: installed_python(options.venvs, *PYTHON[name]) for name in ("python SDKs", "python frameworks")}
     installed_node(HERE / "node")
+    if options.agents:
+        installed_node(HERE / "agents")
+        suites["agents"] = suites["python SDKs"]
     with contextlib.ExitStack() as running, tempfile.TemporaryDirectory() as scratch:
         mock = running.enter_context(mock_upstream(options.mock))
         call(f"{mock}/_ctl/script", json.dumps(script()).encode(), "PUT")
@@ -70,6 +82,7 @@ def arguments():
     parser.add_argument("--portunus", default=os.environ.get("PORTUNUS_BIN", str(ROOT / "target/debug/portunus")))
     parser.add_argument("--mock", default=os.environ.get("MOCK_UPSTREAM_BIN", str(ROOT / "target/debug/mock-upstream")))
     parser.add_argument("--venvs", default=os.environ.get("PORTUNUS_VENVS", str(ROOT / ".venv")))
+    parser.add_argument("--without-agents", dest="agents", action="store_false", help="leave out their large binaries")
     parser.add_argument("--direct", action="store_true", help="talk to the stand-in itself")
     return parser.parse_args()
 
@@ -167,6 +180,9 @@ def script():
                 recorded = json.loads((HERE / f"fixtures/{name}.json").read_text())["response"]
                 match = {"path": path, "body": text, "stream": stream}
                 plans.append({"name": name, "match": match, "answer": {"recorded": recorded}})
+        for text, tool, arguments in SHELLS:
+            call = {"tool": tool, "arguments": json.dumps(arguments)}
+            plans.append({"name": f"{upstream}-{tool}", "match": {"path": path, "body": text}, "answer": {"generated": call}})
     return plans
 
 
