@@ -11,10 +11,13 @@ reads TABLE.json and writes, beside the catalogue's provider files,
 TABLE.json is an object with `meta` (`about`: source and licence) and `models`, a list of rows:
 
     provider, model             who serves it, and under which name
-    mode                        chat, completion, responses, embedding, moderation; other modes are left out
+    mode                        chat, completion, responses, embedding, moderation, rerank, image_generation, image_edit,
+                                audio_speech, audio_transcription; other modes are left out
     usd_per_million_tokens      input, output, cache_read, cache_write, cache_write_1h, reasoning_output,
                                 each also as *_above_<N>k, *_priority and *_flex
-    other_prices_usd            prices per single token of further tiers, and per request
+                                input and output also as audio and image tokens
+    other_prices_usd            prices per single token of further tiers, per request, and by the piece: per image, pixel,
+                                second, character, query
     context_window, max_output, supports[], facts{prompt_cache_min_tokens, *_uplift_multiplier*}
 
 A line of prices.tsv is `kind/model`, a tab, and space-separated facts. Prices are whole picodollars
@@ -22,6 +25,10 @@ A line of prices.tsv is `kind/model`, a tab, and space-separated facts. Prices a
 
     i o r w h t      input, output, cache read, cache write (5 minutes), cache write (1 hour), reasoning
     q                once per request
+    g G a A          image tokens in and out, audio tokens in and out
+    y x d e          a search unit; a character spoken; a second of audio heard, and made
+    v z              an image looked at; an image made
+    #Q:S,N           an image of quality Q and size S (either may be empty) costs N
     c m p            context window, most output tokens, shortest cacheable prefix (tokens)
     u                uplift of regional endpoints, in per cent
     s                what it supports: f functions, d documents, k prompt caching, t reasoning, j schemas, v vision
@@ -38,6 +45,18 @@ from decimal import ROUND_CEILING, Decimal
 
 CATALOG = pathlib.Path(__file__).resolve().parent.parent / "shared" / "config" / "catalog"
 MODES = {"chat", "completion", "responses", "embedding", "moderation"}
+MEDIA = {"rerank", "image_generation", "image_edit", "audio_speech", "audio_transcription"}
+UNIT_TOKENS = {"input_image_token": "g", "output_image_token": "G", "input_audio": "a", "output_audio": "A"}
+UNITS = {
+    "input_cost_per_query": "y",
+    "input_cost_per_character": "x",
+    "input_cost_per_second": "d",
+    "output_cost_per_second": "e",
+    "output_cost_per_image": "z",
+    "input_cost_per_image": "v",
+}
+# A model that is listed once for each quality and size of its images: `high/1024-x-1024/gpt-image-1`.
+PICTURE = re.compile(r"^(?:(?P<quality>low|medium|high|standard|hd)/)?(?P<width>\d+)-x-(?P<height>\d+)/(?P<model>[^/]+)$")
 LETTERS = {"input": "i", "output": "o", "cache_read": "r", "cache_write": "w", "cache_write_1h": "h", "reasoning_output": "t"}
 SUPPORTS = {"function_calling": "f", "pdf_input": "d", "prompt_caching": "k", "reasoning": "t", "response_schema": "j", "vision": "v"}
 
@@ -115,8 +134,55 @@ def uplift_percent(facts):
     return int(((max(found) - 1) * 100).to_integral_value(rounding=ROUND_CEILING)) if found else 0
 
 
+def unit_prices(row, rounding):
+    """{letter: picodollars} of what is billed by the piece, or by tokens that are not text."""
+    units = {}
+    for name, letter in UNIT_TOKENS.items():
+        if price := row["usd_per_million_tokens"].get(name):
+            units[letter] = rounding.pico(Decimal(price) / 1_000_000)
+    for name, letter in UNITS.items():
+        if price := (row.get("other_prices_usd") or {}).get(name):
+            units[letter] = rounding.pico(Decimal(price))
+    if row["mode"] in ("image_generation", "image_edit") and "z" not in units and "v" in units:
+        # Makers of images alone list the price of one they make under "input".
+        units["z"] = units.pop("v")
+    if row["mode"] == "audio_transcription":
+        units.pop("e", None)
+    return units
+
+
+def picture_of(row, rounding):
+    """(model, name, picodollars) of a row that prices one quality and size of a model's images, or nothing."""
+    found = PICTURE.match(row["model"])
+    if row["mode"] != "image_generation" or not found:
+        return None
+    other = row.get("other_prices_usd") or {}
+    pixels = int(found["width"]) * int(found["height"])
+    price = Decimal(other.get("input_cost_per_image") or other.get("output_cost_per_image") or 0)
+    price = price or Decimal(other.get("input_cost_per_pixel") or 0) * pixels
+    if not price:
+        return None
+    return found["model"], f"#{found['quality'] or ''}:{found['width']}x{found['height']}", rounding.pico(price)
+
+
+def media_facts_of(row, rounding):
+    """The facts of a row of media: whatever is priced of it, tokens or pieces."""
+    tokens = {letter: price for letter, price in token_prices(row, rounding).get("", {}).items() if price}
+    units = unit_prices(row, rounding)
+    only_steps = row["mode"] == "image_generation" and not units
+    if only_steps or not (tokens or units):
+        return None
+    facts = {"i": 0, "o": 0} | tokens | units
+    numbers = {"c": row.get("context_window"), "m": row.get("max_output")}
+    if row["mode"] not in ("rerank", "image_generation", "image_edit"):
+        facts.update({name: int(value) for name, value in numbers.items() if value})
+    return facts
+
+
 def facts_of(row, rounding):
     """The facts of a row as {name: value}, or nothing if its price is not known."""
+    if row["mode"] in MEDIA:
+        return media_facts_of(row, rounding)
     tiers = token_prices(row, rounding)
     plain = tiers.pop("", {})
     bare_output = row["mode"] in ("embedding", "moderation")
@@ -124,10 +190,12 @@ def facts_of(row, rounding):
         return None
     plain.setdefault("o", 0)
     request = (row.get("other_prices_usd") or {}).get("input_cost_per_request")
+    units = unit_prices(row, rounding) if row["mode"] == "embedding" else {}
+    units = {letter: price for letter, price in units.items() if letter in "gav"}
     if plain["i"] == 0 and plain["o"] == 0:
         # A table's zero mostly means "not known"; only what is free by the provider's own word stays.
         return {"free": ""} if row["mode"] == "moderation" else None
-    facts = dict(plain)
+    facts = plain | units
     if request:
         facts["q"] = rounding.pico(Decimal(request))
     known = row.get("facts") or {}
@@ -159,18 +227,24 @@ def dearer(left, right):
 def main(path):
     table = json.loads(pathlib.Path(path).read_text(), parse_float=Decimal)
     rounding = Rounding()
-    lines, left_out, merged = {}, 0, 0
+    lines, pictures, left_out, merged = {}, {}, 0, 0
     # Converse rows first: they are the ones kept up to date.
     for row in sorted(table["models"], key=lambda row: row["provider"] != "bedrock_converse"):
         key = f"{kind_of(row['provider'])}/{row['model']}"
-        facts = facts_of(row, rounding) if row["mode"] in MODES else None
-        if facts is None or "commitment" in key or re.search(r"\s", key):
+        if picture := picture_of(row, rounding):
+            model, name, price = picture
+            pictures.setdefault(f"{kind_of(row['provider'])}/{model}", {})[name] = price
+            continue
+        facts = facts_of(row, rounding) if row["mode"] in MODES | MEDIA else None
+        if facts is None or "commitment" in key or "-x-" in key or re.search(r"\s", key):
             left_out += 1
         elif key in lines:
             merged += 1
             lines[key] = lines[key] if row["provider"] == "bedrock" else dearer(lines[key], facts)
         else:
             lines[key] = facts
+    for key, sizes in pictures.items():
+        lines.setdefault(key, {"i": 0, "o": 0}).update({name: f",{price}" for name, price in sorted(sizes.items())})
     rendered = [(key, " ".join(f"{name}{value}" for name, value in facts.items())) for key, facts in lines.items()]
     text = "".join(f"{key}\t{facts}\n" for key, facts in sorted(rendered, key=lambda line: line[0].encode()))
     (CATALOG / "prices.tsv").write_text(text)
@@ -182,8 +256,8 @@ NOTICE = """# Where the prices come from
 
 {about}
 
-`prices.tsv` is made from that table by `scripts/prices.py`. Rows without a price for tokens, and media, search and
-rerank models, are left out: they are unpriced until an operator prices them.
+`prices.tsv` is made from that table by `scripts/prices.py`. Rows without a price, and video and search models, are left
+out: they are unpriced until an operator prices them.
 
 The LiteLLM model table is distributed under the MIT License:
 

@@ -15,6 +15,7 @@ mod models;
 mod passthrough;
 mod routes;
 mod secrets;
+mod services;
 mod store_calls;
 mod streaming;
 mod upstream_faults;

@@ -46,7 +46,7 @@ async fn public_ones(portunus: &Portunus, routes: &[Route]) -> Vec<String> {
         for key in [None, Some("sk-ptn-nobody")] {
             let (status, headers, body) = ask(key).await;
             assert_eq!(status, 401, "{path} {body}");
-            let said = match route.wire.dialect() {
+            let said = match route.api.dialect() {
                 domain::Dialect::Anthropic => body["error"]["type"] == "authentication_error",
                 domain::Dialect::Bedrock => headers["x-amzn-errortype"] == "UnrecognizedClientException",
                 domain::Dialect::Cohere => body["message"].is_string(),

@@ -2,11 +2,11 @@
 
 use std::sync::OnceLock;
 
-use domain::Wire;
+use domain::{Api, Service, Wire};
 
 use crate::{
     Problem,
-    providers::{Quirks, RawQuirks},
+    providers::{Quirks, RawQuirks, split},
     raw::{At, Named, Read, Reader, Text, raw},
     substitute::{Lookup, ProcessEnv},
     yaml,
@@ -22,6 +22,8 @@ pub struct Row {
     /// Where its API is described.
     pub docs: String,
     pub speaks: Vec<Wire>,
+    /// What it offers beside chat.
+    pub services: Vec<Service>,
     /// Absent if the configuration must say, or if no address is needed.
     pub base_url: Option<String>,
     /// What follows the `endpoint` an operator gives.
@@ -87,8 +89,8 @@ raw! {
         name: Text,
         /// Where its API is described.
         docs: Text,
-        /// The wires it speaks, in order of preference.
-        speaks: Vec<At<Wire>>,
+        /// The chat wires and the services it speaks, in order of preference.
+        speaks: Vec<At<Api>>,
         /// Where it is.
         base_url: Text,
         /// What follows the endpoint an operator gives.
@@ -136,9 +138,9 @@ fn read(file: &str, text: &str) -> Result<Row, Vec<Problem>> {
 
 impl RawRow {
     fn check(self, reader: &mut Reader) -> Option<Row> {
-        let speaks: Vec<Wire> = self.speaks.unwrap_or_default().into_iter().map(|wire| wire.value).collect();
-        if speaks.is_empty() {
-            reader.wrong(self.at, "speaks is missing, name at least one wire");
+        let (speaks, services) = split(&self.speaks.unwrap_or_default());
+        if speaks.is_empty() && services.is_empty() {
+            reader.wrong(self.at, "speaks is missing, name at least one wire or service");
         }
         let texts = |named: Option<Named<Text>>| {
             let entries = named.map(|named| named.0).unwrap_or_default();
@@ -148,6 +150,7 @@ impl RawRow {
             name: reader.required(self.at, "name", self.name)?.text,
             docs: reader.required(self.at, "docs", self.docs)?.text,
             speaks,
+            services,
             base_url: self.base_url.map(|url| url.text),
             endpoint_path: self.endpoint_path.map(|path| path.text),
             auth: self.auth.map_or(RowAuth::None, RawRowAuth::check),

@@ -7,9 +7,11 @@ mod bedrock;
 mod own;
 mod rates;
 mod row;
+mod units;
 
 pub(crate) use own::RawPrice;
 pub use rates::{Capabilities, LongContext, Rates, ServiceTier, Tier, TokenRates};
+pub use units::{PicturePrice, UnitRates};
 
 use crate::{models::Target, providers::Provider};
 

@@ -1,13 +1,14 @@
 //! `providers`: who answers. A provider is a row of data; the rows we ship are in `catalog/`.
 
-use domain::{ProviderName, Secret, Wire};
+use domain::{Api, ProviderName, Secret, Service, Wire};
 
 use crate::{
     base_url::BaseUrl,
     catalog::{self, Row},
     check::Scope,
-    raw::{At, Named, Reader, Text, did_you_mean, raw, words},
+    raw::{At, Named, Read, Reader, Text, did_you_mean, raw, word},
     substitute::Lookup,
+    yaml::Node,
 };
 
 mod address;
@@ -22,8 +23,10 @@ pub struct Provider {
     pub name: ProviderName,
     /// Its row in the catalogue: `openai`, `bedrock`, `echo`, `openai_compatible`. Prices are found by it.
     pub kind: String,
-    /// In order of preference; the first that serves the operation is used unless the caller's own is here.
+    /// Its chat wires in order of preference; the first is used unless the caller's own is here.
     pub speaks: Vec<Wire>,
+    /// What it offers beside chat, in order of preference.
+    pub services: Vec<Service>,
     /// Without a slash at the end. OpenAI's includes `/v1`, Anthropic's does not. `None` for `echo` and
     /// `bedrock`, whose address the AWS endpoint rules derive.
     pub base_url: Option<BaseUrl>,
@@ -115,8 +118,8 @@ raw! {
         endpoint_url: Text,
         /// bedrock: the AWS region.
         region: Text,
-        /// The wires it speaks, in order of preference, over the catalogue's.
-        speaks: Vec<At<Wire>>,
+        /// The chat wires and the services it speaks, in order of preference, over the catalogue's.
+        speaks: Vec<At<Api>>,
         /// Another way to show who is calling.
         auth: RawAuth,
         /// Sent with every request.
@@ -138,14 +141,23 @@ raw! {
     }
 }
 
-words!(Wire {
-    "anthropic.messages" => Wire::AnthropicMessages,
-    "bedrock.converse" => Wire::BedrockConverse,
-    "bedrock.invoke" => Wire::BedrockInvoke,
-    "cohere.chat" => Wire::CohereChat,
-    "openai.chat" => Wire::OpenAiChat,
-    "openai.completions" => Wire::OpenAiCompletions,
-});
+/// Chat wires and services by their names.
+impl Read for Api {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let words: Vec<(&str, Api)> = Api::all().map(|api| (api.name(), api)).collect();
+        word(node, reader, &words)
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({ "enum": Api::all().map(Api::name).collect::<Vec<_>>() })
+    }
+}
+
+/// The chat wires and the services of a list, each in its order.
+pub(crate) fn split(speaks: &[At<Api>]) -> (Vec<Wire>, Vec<Service>) {
+    let apis = || speaks.iter().map(|api| api.value);
+    (apis().filter_map(Api::wire).collect(), apis().filter_map(Api::service).collect())
+}
 
 impl RawQuirks {
     pub(crate) fn check(self) -> Quirks {
@@ -184,14 +196,15 @@ impl RawProvider {
         let (base_url, endpoint_url) = self.addresses(name, row, reader, scope);
         let region = self.checked_region(reader).or_else(|| default_region(row, reader.lookup));
         let auth = self.credential(name, row, reader, base_url.as_ref().or(endpoint_url.as_ref()));
-        let mut speaks: Vec<Wire> = self.speaks.iter().flatten().map(|wire| wire.value).collect();
-        if speaks.is_empty() {
-            speaks.clone_from(&row.speaks);
-        }
+        let (speaks, services) = match self.speaks.as_deref() {
+            None | Some([]) => (row.speaks.clone(), row.services.clone()),
+            Some(written) => split(written),
+        };
         Some(Provider {
             name: name.value.as_str().into(),
             kind: row.name.clone(),
             speaks,
+            services,
             base_url,
             auth: auth?,
             region,
@@ -295,6 +308,7 @@ fn as_shipped(row: &Row, lookup: &dyn Lookup) -> Option<Provider> {
         name: row.name.as_str().into(),
         kind: row.name.clone(),
         speaks: row.speaks.clone(),
+        services: row.services.clone(),
         base_url: row.base_url.as_ref().and_then(|url| url.parse().ok()),
         auth: credential::usual(row, lookup)?,
         region: default_region(row, lookup),

@@ -58,7 +58,7 @@ impl Edit {
 }
 
 /// Fields through which other gateways let callers choose where requests and credentials go [E1].
-const FORBIDDEN: [&str; 12] = [
+pub const FORBIDDEN: [&str; 12] = [
     "api_base",
     "api_key",
     "api_version",

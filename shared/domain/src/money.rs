@@ -42,6 +42,17 @@ impl Usd {
         self.times(count).unwrap_or(Usd(i128::MAX))
     }
 
+    /// One of `parts` equal parts of this price, rounded up: a second of a minute's.
+    pub fn part(self, parts: u32) -> Usd {
+        let parts = i128::from(parts.max(1));
+        Usd(self.0.div_euclid(parts) + i128::from(self.0.rem_euclid(parts) != 0))
+    }
+
+    /// The price of so many thousandths of a unit at this price for one, rounded up.
+    pub fn for_thousandths(self, count: u64) -> Usd {
+        Usd(self.0.saturating_mul(i128::from(count))).part(1_000)
+    }
+
     /// This price raised by `percent` per cent, rounded up (regional uplift, tax on a tier).
     pub fn plus_percent(self, percent: u32) -> Usd {
         let raised = self.0.saturating_mul(100 + i128::from(percent));

@@ -7,14 +7,17 @@ use crate::{
 use bytes::Bytes;
 use dialects::{
     Codec, codec,
-    codec::{Envelope, Reply},
+    codec::{Encoder, Envelope, Reply},
+    form::Form,
     head::Head,
     json::Node,
+    service::{Ask, Streams, Voice},
 };
 use domain::{
-    CallId, Dialect, Error, Kind, Operation, Secret, Timestamp, Usage, Usd, Wire,
+    Api, CallId, Dialect, Error, Kind, Operation, Secret, Service, Timestamp, Usage, Usd,
     call::{Reservation, UsageSource},
     key::VirtualKey,
+    media::{Picture, Units},
 };
 use futures::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
@@ -31,6 +34,8 @@ pub struct Call {
     pub path_model: Option<String>,
     pub extras: Extras,
     pub body: Bytes,
+    /// What divides the parts of the body, if it is a form; or that it is of a type the path does not take.
+    pub boundary: Result<Option<String>, Error>,
     pub received: Received,
     /// When everything must be over: Lambda's deadline less a margin [L2], or the caller's own limit.
     pub deadline: Option<Instant>,
@@ -50,13 +55,13 @@ impl Call {
     pub fn operation(&self) -> Operation {
         match self.route.serves {
             Serves::Inference(operation) => operation,
-            Serves::Health | Serves::Models => Operation::Chat,
+            Serves::Health | Serves::Models | Serves::Service => Operation::Chat,
         }
     }
 
-    /// The wire the caller speaks.
-    pub fn wire(&self) -> Wire {
-        self.route.wire
+    /// What the caller speaks.
+    pub fn api(&self) -> Api {
+        self.route.api
     }
 
     /// What the path adds to the body.
@@ -94,8 +99,18 @@ pub struct Caller {
 pub struct Request<'a> {
     pub body: Node<'a>,
     pub head: Head,
-    /// Bytes of the body: an upper bound of its text tokens.
+    /// Bytes of the text in it: an upper bound of its text tokens.
     pub bytes: usize,
+    /// What is asked of a service; `None` asks for chat.
+    pub asked: Option<Asked>,
+}
+
+/// What is asked of a service.
+pub struct Asked {
+    pub service: Service,
+    pub ask: Ask,
+    /// The body, if it is a form.
+    pub form: Option<Form>,
 }
 
 /// Where a call may go, in order, and the most it could cost.
@@ -130,9 +145,15 @@ pub struct Admitted {
 #[derive(Clone)]
 pub struct About {
     pub id: CallId,
-    pub wire: Wire,
+    pub api: Api,
     /// Writes the answer.
-    pub codec: &'static dyn Codec,
+    pub writer: Writer,
+    /// What a service will probably use, where nobody says.
+    pub likely: Units,
+    /// The most it can use.
+    pub most: Units,
+    /// The images asked for.
+    pub picture: Picture,
     pub model: String,
     pub stream: bool,
     pub stream_usage: bool,
@@ -145,11 +166,14 @@ pub struct About {
 
 impl About {
     pub fn of(call: &Call, request: &Request<'_>) -> Self {
-        let codec = codec(call.wire());
+        let ask = request.asked.as_ref().map(|asked| asked.ask.clone()).unwrap_or_default();
         Self {
             id: call.id.clone(),
-            wire: call.wire(),
-            codec: codec.answering(&request.body, &call.envelope()).unwrap_or(codec),
+            api: call.api(),
+            writer: Writer::of(call, request),
+            likely: ask.likely,
+            most: ask.most,
+            picture: ask.picture,
             model: request.head.model.clone(),
             stream: request.head.stream,
             stream_usage: request.head.stream_usage,
@@ -173,7 +197,48 @@ impl About {
     }
 
     pub fn dialect(&self) -> Dialect {
-        self.wire.dialect()
+        self.api.dialect()
+    }
+
+    /// The stream may be begun before the provider has said anything: its form is known, and has room for an error.
+    pub fn begins_early(&self) -> bool {
+        self.stream && !matches!(self.writer, Writer::Service(Some(Streams::Bytes)))
+    }
+
+    /// What the gateway itself says in the stream.
+    pub fn voice(&self) -> Box<dyn Encoder> {
+        match self.writer {
+            Writer::Chat(codec) => codec.encoder(&self.reply()),
+            Writer::Service(streams) => Box::new(Voice(streams.unwrap_or(Streams::Events))),
+        }
+    }
+
+    /// The media type of the stream, unless the provider's own is known.
+    pub fn stream_type(&self) -> &'static str {
+        match self.writer {
+            Writer::Chat(codec) => codec.framing().content_type(),
+            Writer::Service(streams) => streams.unwrap_or(Streams::Events).framing().content_type(),
+        }
+    }
+}
+
+/// Who writes an answer.
+#[derive(Clone, Copy)]
+pub enum Writer {
+    Chat(&'static dyn Codec),
+    /// The provider itself; or a service's translation, which is always whole.
+    Service(Option<Streams>),
+}
+
+impl Writer {
+    fn of(call: &Call, request: &Request<'_>) -> Self {
+        match call.api() {
+            Api::Chat(wire) => {
+                let codec = codec(wire);
+                Writer::Chat(codec.answering(&request.body, &call.envelope()).unwrap_or(codec))
+            }
+            Api::Service(_) => Writer::Service(request.asked.as_ref().and_then(|asked| asked.ask.streams)),
+        }
     }
 }
 
@@ -185,6 +250,8 @@ pub struct Relayed {
     pub dropped: Vec<String>,
     /// The provider's own id of the request.
     pub upstream_request_id: Option<HeaderValue>,
+    /// The media type of the answer, where it is not the caller's dialect's own.
+    pub content_type: Option<&'static str>,
     /// What earlier attempts may have cost [M9].
     pub charged: Usd,
     /// The reservation as it stands after top-ups, if there were any.
@@ -203,6 +270,7 @@ impl Relayed {
             attempts: 0,
             dropped: Vec::new(),
             upstream_request_id: None,
+            content_type: None,
             charged: Usd::ZERO,
             topped_up: None,
             waited_ms: 0,
@@ -236,6 +304,8 @@ pub enum Charge {
 pub struct Metered {
     pub usage: Usage,
     pub source: Option<UsageSource>,
+    /// What was used beside tokens, if anybody said.
+    pub units: Option<Units>,
     /// The tier that served it, in the provider's word.
     pub service_tier: Option<String>,
 }

@@ -16,6 +16,8 @@ use std::{
 
 /// Bodies that settle even if nobody reads them to the end.
 mod body;
+/// Forms, read with limits.
+mod form;
 /// Ids of calls.
 pub mod id;
 /// Calls that outlive the patience of the edge.
@@ -82,7 +84,9 @@ impl Edge {
         match route.serves {
             Serves::Health => Ok(reply::health(id)),
             Serves::Models => Box::pin(self.models(request, id, path_model, received)).await,
-            Serves::Inference(_) => Box::pin(self.call(request, id, route, path_model, received)).await,
+            Serves::Inference(_) | Serves::Service => {
+                Box::pin(self.call(request, id, route, path_model, received)).await
+            }
         }
     }
 
@@ -110,10 +114,10 @@ impl Edge {
         model: Option<String>,
         received: Received,
     ) -> Result<Response, Error> {
-        read::json_content(&request, route.wire)?;
-        let call = self.read(request, id, route, model, received).await?;
+        let boundary = read::content(&request, route.api);
+        let call = Call { boundary, ..self.read(request, id, route, model, received).await? };
         let client_id = call.extras.client_request_id.clone();
-        let (dialect, progress) = (route.wire.dialect(), call.progress.clone());
+        let (dialect, progress) = (route.api.dialect(), call.progress.clone());
         let gateway = self.gateway.clone();
         let call_id = id.clone();
         // A panic after the answer was committed is an event in the stream [L7].
@@ -142,7 +146,7 @@ impl Edge {
         let deadline = self.deadline(&request, received)?;
         let body = read::body(request.into_body(), self.gateway.config.limits.max_body_bytes).await?;
         let progress = Arc::new(OnceLock::new());
-        Ok(Call { id: id.clone(), route, path_model, extras, body, received, deadline, progress })
+        Ok(Call { id: id.clone(), route, path_model, extras, body, boundary: Ok(None), received, deadline, progress })
     }
 
     /// Lambda's deadline less a margin, or the caller's own `x-portunus-timeout-ms`, whichever is earlier.

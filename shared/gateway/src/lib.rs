@@ -15,6 +15,8 @@ pub mod http;
 pub mod identity;
 /// Lists of models.
 mod listing;
+/// What services cost: arithmetic only.
+mod pricing;
 /// The attempts.
 pub mod relay;
 /// Where the call may go, and the worst it could cost.
@@ -94,7 +96,7 @@ impl Gateway {
     pub async fn serve(&self, call: Call) -> Result<Answer, Error> {
         let caller = self.identity.identify(&call).await?; // who
         let body = call.body.clone();
-        let request = http::read::request(&call, &body)?; // what it says, read once
+        let request = http::read::request(&call, &body).await?; // what it says, read once
         if let Operation::CountTokens = call.operation() {
             return Box::pin(counting::count(self, &call, &caller, &request)).await;
         }
@@ -144,7 +146,7 @@ impl Gateway {
                 Ok(answer)
             }
             Outcome::Stream(live) => {
-                let voice = about.codec.encoder(&about.reply());
+                let voice = about.voice();
                 let total = about.received.instant.checked_add(timeout.total);
                 let deadline = [about.deadline, total].into_iter().flatten().min();
                 let limits = tail::Limits { idle: timeout.idle, keep_alive: self.keep_alive, deadline };

@@ -9,12 +9,18 @@ pub mod attempts;
 pub(crate) mod betas;
 /// What passes or is translated: one frame in, bytes out.
 mod carrier;
+/// Attempts at chat.
+mod chat;
 /// Headers that only one wire has.
 mod headers;
 /// A stream being carried, frame by frame.
 pub mod live;
 /// What an answer uses, as it is read.
 pub mod meter;
+/// A service's stream: it passes, and is read on the way.
+mod raw;
+/// Attempts at services.
+mod service;
 /// Answers in one piece.
 pub mod whole;
 

@@ -5,11 +5,13 @@
 use crate::call::{Call, Caller, Plan, Request};
 use crate::target::ResolvedTarget;
 use config::Config;
-use domain::{Error, Kind};
+use domain::{Api, Error, Kind};
 use std::sync::Arc;
 
 /// Names → targets.
 pub mod names;
+/// The worst a service could cost.
+mod service;
 /// The worst a call could cost.
 pub mod worst_case;
 
@@ -26,7 +28,11 @@ pub fn plan(
     let route = names.resolve(&request.head.model).ok_or_else(|| unknown_model(&request.head.model))?;
     let permitted = permitted(&route, caller, &request.head.model)?;
     let targets = pinned(permitted, call.extras.provider.as_deref())?;
-    let bounds = worst_case::bounds(&targets, config, &caller.key, request)?;
+    let targets = able(targets, call.api(), &request.head.model)?;
+    let bounds = match &request.asked {
+        None => worst_case::bounds(&targets, config, &caller.key, request)?,
+        Some(asked) => service::bounds(&targets, &caller.key, asked)?,
+    };
     Ok(Plan {
         targets,
         retry: route.retry,
@@ -52,6 +58,17 @@ pub fn permitted(route: &names::Named, caller: &Caller, asked: &str) -> Result<V
         return Err(Error::caller(Kind::Forbidden, message).with_code("model_not_allowed").with_param("model"));
     }
     Ok(targets)
+}
+
+/// The targets whose providers offer what is asked for.
+fn able(targets: Vec<Arc<ResolvedTarget>>, api: Api, asked: &str) -> Result<Vec<Arc<ResolvedTarget>>, Error> {
+    let able: Vec<_> = targets.into_iter().filter(|target| target.offers(api)).collect();
+    if able.is_empty() {
+        let message =
+            format!("no provider of the model `{}` offers this operation ({})", shown(asked), api.operation());
+        return Err(Error::invalid("model", message).with_code("unsupported_operation"));
+    }
+    Ok(able)
 }
 
 /// `x-portunus-provider` keeps one provider's targets only.

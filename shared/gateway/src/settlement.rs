@@ -6,6 +6,7 @@ use domain::{
     Clock, Error, Usage, Usd,
     call::{CallRecord, Reservation, State, UsageSource},
     key::VirtualKey,
+    media::Units,
 };
 use std::sync::Arc;
 use stores::ledger::Ledger;
@@ -96,7 +97,7 @@ impl Settlement {
     /// An answer, whole or cut: what it used is charged. `error` is what the caller was told instead of an end.
     pub async fn settle(self, metered: &Metered, status: u16, error: Option<&Error>) -> Result<Settled, Error> {
         let metered = self.believable(metered);
-        let cost = cost::of(self.rates(), &metered);
+        let cost = cost::of(self.rates(), &metered, &self.about);
         let amount = cost.amount.saturating_add(self.charged);
         let record = self.record(State::Settled, amount, &metered, status, error, cost.unpriced);
         self.put(&record).await?;
@@ -115,7 +116,7 @@ impl Settlement {
             Charge::Nothing => Usage::default(),
             Charge::Ambiguous => dialects::codec::estimated_usage(self.about.request_bytes, 0),
         };
-        let metered = Metered { usage, source: Some(source), service_tier: None };
+        let metered = Metered { usage, source: Some(source), ..Metered::default() };
         let record = self.record(
             state,
             cost,
@@ -142,9 +143,35 @@ impl Settlement {
             tracing::warn!(call = %self.about.id, "usage_anomaly: the provider reported more than twice the bound");
             let usage = dialects::codec::estimated_usage(self.about.request_bytes, 0);
             let usage = Usage { output: metered.usage.output.min(self.output_bound), ..usage };
-            return Metered { usage, source: Some(UsageSource::Estimated), service_tier: metered.service_tier.clone() };
+            return self.with_units(Metered { usage, source: Some(UsageSource::Estimated), ..metered.clone() });
         }
-        metered.clone()
+        self.with_units(metered.clone())
+    }
+
+    /// A service's units: those the provider said, if they are not above twice what the request can use [M13], else those
+    /// it probably used.
+    fn with_units(&self, metered: Metered) -> Metered {
+        if self.about.api.service().is_none() {
+            return metered;
+        }
+        let (likely, most, said) = (self.about.likely, self.about.most, metered.units.unwrap_or_default());
+        let believed = |said: u64, likely: u64, most: u64| {
+            if said > 0 && said <= most.saturating_mul(2) { said } else { likely }
+        };
+        let units = Units {
+            images: believed(said.images, likely.images, most.images),
+            audio_ms: believed(said.audio_ms, likely.audio_ms, most.audio_ms),
+            searches: believed(said.searches, likely.searches, most.searches),
+            characters: likely.characters,
+            ..said
+        };
+        let counted = [said.images, said.audio_ms, said.searches].iter().any(|count| *count > 0);
+        match metered.source {
+            Some(UsageSource::Estimated) if counted => {
+                Metered { usage: Usage::default(), source: Some(UsageSource::Reported), units: Some(units), ..metered }
+            }
+            _ => Metered { units: Some(units), ..metered },
+        }
     }
 
     async fn put(self, record: &CallRecord) -> Result<(), Error> {
@@ -155,7 +182,7 @@ impl Settlement {
         if record.cost > self.reservation.worst_case && !record.unpriced {
             tracing::warn!(call = %record.call, "budget_overrun: the call cost more than was held for it");
         }
-        summary::log(record, &self.key, kept.is_ok());
+        summary::log(record, self.about.api, &self.key, kept.is_ok());
         kept.map_err(|_| {
             Error::gateway(
                 domain::Kind::BudgetUnavailable,
@@ -179,7 +206,7 @@ impl Settlement {
             call: self.about.id.clone(),
             state,
             cost,
-            wire: self.about.wire.name().to_owned(),
+            wire: self.about.api.name().to_owned(),
             alias: self.about.model.clone(),
             provider: target.map(|t| t.provider.as_str().to_owned()).unwrap_or_default(),
             model: target.map(|t| t.model.as_str().to_owned()).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use config::{Quirks, Rates};
 use dialects::codec::Abilities;
-use domain::{Error, Kind, ModelName, ProviderName, Wire};
+use domain::{Api, Error, Kind, ModelName, ProviderName, Service, Task, Wire};
 use http::HeaderValue;
 use providers::Upstream;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ pub struct ResolvedTarget {
     pub upstream: Arc<dyn Upstream>,
     /// The wires its provider speaks, in order of preference.
     pub speaks: Vec<Wire>,
+    /// What its provider offers beside chat, in order of preference.
+    pub services: Vec<Service>,
     /// `None`: unpriced [M4].
     pub rates: Option<Rates>,
     pub abilities: Abilities,
@@ -37,6 +39,23 @@ impl ResolvedTarget {
     pub fn wire_for(&self, inbound: Wire, passes: impl FnOnce(&str) -> bool) -> Option<Wire> {
         let own = self.speaks.contains(&inbound) && passes(self.model.as_str());
         if own { Some(inbound) } else { self.speaks.first().copied() }
+    }
+
+    /// The service a call of this one goes out on: its own if the provider offers it, else the first it can be
+    /// translated to.
+    pub fn service_for(&self, inbound: Service) -> Option<Service> {
+        let task = inbound.task();
+        let translated = matches!(task, Task::Embed | Task::Rerank);
+        let other = || self.services.iter().copied().find(|service| translated && service.task() == task);
+        if self.services.contains(&inbound) { Some(inbound) } else { other() }
+    }
+
+    /// Whether its provider offers what is asked for.
+    pub fn offers(&self, api: Api) -> bool {
+        match api {
+            Api::Chat(_) => !self.speaks.is_empty(),
+            Api::Service(service) => self.service_for(service).is_some(),
+        }
     }
 
     /// The model's largest output, if the price table knows it.

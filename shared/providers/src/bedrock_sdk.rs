@@ -4,7 +4,7 @@
 //! gateway's to decide, and to pay for.
 
 use crate::{
-    Answer, Attempt, Aws, Dialer, Failure, Fault, Upstream,
+    Answer, Attempt, Aws, Dialer, Failure, Fault, ServiceAttempt, Upstream,
     dialer::{bytes_of, causes, connect},
     endpoint,
 };
@@ -28,7 +28,7 @@ use config::{
     Provider, Quirks,
     providers::{Aws as Account, AwsCredentials},
 };
-use domain::{Operation, Wire};
+use domain::{Operation, Service, Wire};
 use raw_wire::{RawWire, handed_back};
 use std::{
     error::Error as StdError,
@@ -53,6 +53,7 @@ const SESSION_NAME: &str = "portunus";
 pub struct Bedrock {
     client: Client,
     wires: Vec<Wire>,
+    services: Vec<Service>,
     region: Option<String>,
     quirks: Quirks,
 }
@@ -83,6 +84,7 @@ impl Bedrock {
         Ok(Self {
             client: Client::from_conf(undisturbed(builder).build()),
             wires: spoken(&provider.speaks),
+            services: offered(&provider.services),
             region,
             quirks: provider.quirks.clone(),
         })
@@ -93,6 +95,12 @@ impl Bedrock {
 fn spoken(preferred: &[Wire]) -> Vec<Wire> {
     let both = [Wire::BedrockConverse, Wire::BedrockInvoke];
     preferred.iter().copied().filter(|wire| both.contains(wire)).collect()
+}
+
+/// The services that are InvokeModel of some family of models.
+fn offered(preferred: &[Service]) -> Vec<Service> {
+    let both = [Service::BedrockEmbed, Service::BedrockRerank];
+    preferred.iter().copied().filter(|service| both.contains(service)).collect()
 }
 
 /// The shared settings, with the provider's own region.
@@ -148,6 +156,10 @@ impl Upstream for Bedrock {
         &self.wires
     }
 
+    fn services(&self) -> &[Service] {
+        &self.services
+    }
+
     fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
@@ -167,6 +179,22 @@ impl Upstream for Bedrock {
         if !self.serves(attempt.wire, attempt.operation) {
             return Err(Failure::before(Fault::Unserved));
         }
+        self.exchange(attempt).await
+    }
+
+    /// Whole answers only: InvokeModel with the body of the model's family.
+    async fn send_service(&self, attempt: ServiceAttempt<'_>) -> Result<Answer, Failure> {
+        if !self.services.contains(&attempt.service) {
+            return Err(Failure::before(Fault::Unserved));
+        }
+        let ServiceAttempt { model, body, headers, limits, .. } = attempt;
+        let (wire, operation) = (Wire::BedrockInvoke, Operation::Chat);
+        self.exchange(Attempt { wire, operation, model, stream: false, body, headers, limits }).await
+    }
+}
+
+impl Bedrock {
+    async fn exchange(&self, attempt: Attempt<'_>) -> Result<Answer, Failure> {
         // A dot segment would be folded for signing only: a signature that never matches.
         if !endpoint::is_segment(attempt.model.as_str()) {
             return Err(Failure::before(Fault::BadModel));

@@ -1,7 +1,7 @@
 //! `echo`: the provider that needs no network. It repeats the last user message, word by word if asked to stream, and
 //! reports usage by estimate, in every wire natively.
 
-use crate::{Answer, Attempt, Broken, Failure, Fault, Upstream};
+use crate::{Answer, Attempt, Broken, Failure, Fault, ServiceAttempt, Upstream};
 use bytes::Bytes;
 use config::Quirks;
 use dialects::{
@@ -10,7 +10,7 @@ use dialects::{
     json,
 };
 use domain::{
-    Operation, Usage, Wire,
+    Dialect, Operation, Service, Usage, Wire,
     chat::{Block, Choice, Content, FinishReason, Request, Response, Role},
     event::{Delta, Event, Open},
     time::{Clock, SystemClock},
@@ -18,6 +18,8 @@ use domain::{
 use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+mod services;
 
 /// The most answers to one request [I5].
 const MAX_CHOICES: u32 = 16;
@@ -33,6 +35,10 @@ pub struct Echo {
 impl Upstream for Echo {
     fn wires(&self) -> &[Wire] {
         &[Wire::OpenAiChat, Wire::AnthropicMessages, Wire::BedrockConverse, Wire::BedrockInvoke]
+    }
+
+    fn services(&self) -> &[Service] {
+        &[Service::OpenAiEmbeddings, Service::JinaRerank]
     }
 
     fn region(&self) -> Option<&str> {
@@ -55,7 +61,16 @@ impl Upstream for Echo {
             return Ok(whole(200, counted(attempt.wire, attempt.body.len())));
         }
         let id = format!("echo{}", self.answered.fetch_add(1, Ordering::Relaxed));
-        Ok(chat(&attempt, &id).unwrap_or_else(|malformed| refused(&attempt, malformed, &id)))
+        Ok(chat(&attempt, &id).unwrap_or_else(|malformed| refused(attempt.wire.dialect(), malformed, &id)))
+    }
+
+    async fn send_service(&self, attempt: ServiceAttempt<'_>) -> Result<Answer, Failure> {
+        let said = match attempt.service {
+            Service::OpenAiEmbeddings => services::embedded(&attempt.body),
+            Service::JinaRerank => services::ranked(&attempt.body),
+            _ => return Err(Failure::before(Fault::Unserved)),
+        };
+        Ok(said.map_or_else(|malformed| refused(attempt.service.dialect(), malformed, "echo"), |body| whole(200, body)))
     }
 }
 
@@ -188,8 +203,8 @@ fn whole(status: u16, body: String) -> Answer {
     Answer { status, headers: typed("application/json"), body: body.boxed() }
 }
 
-fn refused(attempt: &Attempt<'_>, malformed: Malformed, id: &str) -> Answer {
-    let rendered = dialects::error::render(attempt.wire.dialect(), &malformed.into(), id);
+fn refused(dialect: Dialect, malformed: Malformed, id: &str) -> Answer {
+    let rendered = dialects::error::render(dialect, &malformed.into(), id);
     let mut answer = whole(rendered.status, rendered.body);
     for (name, value) in rendered.headers {
         answer.headers.extend(HeaderValue::try_from(value).ok().map(|value| (HeaderName::from_static(name), value)));

@@ -4,7 +4,7 @@
 //! it; on the others no value of a caller is ever part of a URL [E1, E6].
 
 use config::BaseUrl;
-use domain::{Operation, Wire};
+use domain::{Operation, Service, Wire};
 use reqwest::Url;
 
 /// The most a model's name may take in a URL: an ARN of an inference profile fits several times.
@@ -27,6 +27,25 @@ pub fn path(wire: Wire, operation: Operation, stream: bool) -> Option<&'static s
         (Wire::BedrockConverse | Wire::BedrockInvoke, _)
         | (Wire::CohereChat | Wire::OpenAiChat | Wire::OpenAiCompletions, Operation::CountTokens) => None,
     }
+}
+
+/// The path of a service under a provider's base URL; `None` where it is not reached over plain HTTP.
+pub fn service_path(service: Service) -> Option<&'static str> {
+    Some(match service {
+        Service::BedrockEmbed | Service::BedrockRerank => return None,
+        Service::CohereEmbed => "/v2/embed",
+        Service::CohereRerank => "/v2/rerank",
+        Service::GeminiBatchEmbed => "/models/{model}:batchEmbedContents",
+        Service::GeminiEmbed => "/models/{model}:embedContent",
+        Service::JinaRerank | Service::VoyageRerank => "/rerank",
+        Service::OpenAiEmbeddings | Service::VoyageEmbeddings => "/embeddings",
+        Service::OpenAiImageEdits => "/images/edits",
+        Service::OpenAiImages => "/images/generations",
+        Service::OpenAiModerations => "/moderations",
+        Service::OpenAiSpeech => "/audio/speech",
+        Service::OpenAiTranscriptions => "/audio/transcriptions",
+        Service::OpenAiTranslations => "/audio/translations",
+    })
 }
 
 /// Stands for the model's name in a path.

@@ -1,14 +1,14 @@
 //! Providers spoken to over plain HTTP. URLs and headers are made once; a call copies them.
 
 use crate::{
-    Answer, Attempt, Dialer, Failure, Fault, Upstream,
+    Answer, Attempt, Dialer, Failure, Fault, ServiceAttempt, Upstream,
     auth::{Credential, Renewal},
     dialer::{USER_AGENT, line::Line},
     endpoint,
 };
 use bytes::Bytes;
 use config::{BaseUrl, Provider, Quirks};
-use domain::{Operation, Wire};
+use domain::{Operation, Service, Task, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use reqwest::Url;
@@ -25,6 +25,8 @@ pub struct HttpUpstream {
     region: Option<String>,
     quirks: Quirks,
     endpoints: Vec<Endpoint>,
+    services: Vec<Service>,
+    offers: Vec<Offer>,
     credential: Credential,
 }
 
@@ -35,6 +37,14 @@ struct Endpoint {
     stream: bool,
     address: Address,
     /// Everything but the credential and what the attempt adds.
+    headers: HeaderMap,
+}
+
+/// One service.
+struct Offer {
+    service: Service,
+    address: Address,
+    /// Everything but the credential, the content type and what the attempt adds.
     headers: HeaderMap,
 }
 
@@ -86,6 +96,8 @@ impl HttpUpstream {
                 endpoints.extend(endpoint(provider, *wire, operation, stream, &headers)?);
             }
         }
+        let offers = provider.services.iter().map(|service| offer(provider, *service, &headers));
+        let offers: Vec<Offer> = offers.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let origin = provider.base_url.as_ref().and_then(|base| endpoint::url(base, ""));
         Ok(Self {
             line: origin.ok_or(Failure::before(Fault::Misconfigured)).and_then(|origin| dialer.line(&origin)),
@@ -93,6 +105,8 @@ impl HttpUpstream {
             region: provider.region.clone(),
             quirks: provider.quirks.clone(),
             endpoints,
+            services: offers.iter().map(|offer| offer.service).collect(),
+            offers,
             credential: Credential::new(&provider.auth, &provider.name, renewal)?,
         })
     }
@@ -106,6 +120,10 @@ impl HttpUpstream {
 impl Upstream for HttpUpstream {
     fn wires(&self) -> &[Wire] {
         &self.wires
+    }
+
+    fn services(&self) -> &[Service] {
+        &self.services
     }
 
     fn region(&self) -> Option<&str> {
@@ -131,6 +149,17 @@ impl Upstream for HttpUpstream {
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
+    async fn send_service(&self, attempt: ServiceAttempt<'_>) -> Result<Answer, Failure> {
+        let offer = self.offers.iter().find(|offer| offer.service == attempt.service);
+        let offer = offer.ok_or(Failure::before(Fault::Unserved))?;
+        let (connect, headers_by) = (attempt.limits.connect, attempt.limits.headers_by());
+        let target = offer.address.target(attempt.model.as_str()).ok_or(Failure::before(Fault::Unserved))?;
+        let request = offer.request(target, attempt, self.credential.current().await);
+        let line = self.line.as_ref().map_err(|failure| *failure)?;
+        let (parts, body) = line.send(request, connect, headers_by).await?.into_parts();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
     async fn renew(&self) -> bool {
         self.credential.renew().await
     }
@@ -143,17 +172,38 @@ impl Endpoint {
         attempt: Attempt<'_>,
         credential: Option<(HeaderName, HeaderValue)>,
     ) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(attempt.body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target;
-        let mut headers = self.headers.clone();
-        for (name, value) in attempt.headers {
-            headers.insert(name, value.clone());
-        }
-        headers.extend(credential);
-        *request.headers_mut() = headers;
-        request
+        post(target, self.headers.clone(), attempt.headers, credential, attempt.body)
     }
+}
+
+impl Offer {
+    fn request(
+        &self,
+        target: Uri,
+        attempt: ServiceAttempt<'_>,
+        credential: Option<(HeaderName, HeaderValue)>,
+    ) -> Request<Full<Bytes>> {
+        let mut headers = self.headers.clone();
+        headers.insert(header::CONTENT_TYPE, attempt.content_type);
+        post(target, headers, attempt.headers, credential, attempt.body)
+    }
+}
+
+/// A request with these headers, the attempt's own over them and the credential over all.
+fn post(
+    target: Uri,
+    mut headers: HeaderMap,
+    own: &[(HeaderName, HeaderValue)],
+    credential: Option<(HeaderName, HeaderValue)>,
+    body: Bytes,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = target;
+    headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+    headers.extend(credential);
+    *request.headers_mut() = headers;
+    request
 }
 
 fn accepted(stream: bool) -> &'static str {
@@ -183,16 +233,31 @@ fn endpoint(
     headers: &HeaderMap,
 ) -> Result<Option<Endpoint>, &'static str> {
     let Some(path) = endpoint::path(wire, operation, stream) else { return Ok(None) };
-    let base = provider.base_url.as_ref().ok_or("base_url is missing")?;
-    let fixed = endpoint::url(base, path).as_ref().and_then(target).ok_or("base_url is not a URL")?;
-    let address = match path.contains(endpoint::MODEL) {
-        true => Address::OfModel { base: base.clone(), path },
-        false => Address::Fixed(fixed),
-    };
+    let address = address(provider, path)?;
     let mut headers = headers.clone();
     headers.insert(header::ACCEPT, HeaderValue::from_static(accepted(stream)));
     if wire == Wire::AnthropicMessages {
         headers.entry("anthropic-version").or_insert(ANTHROPIC_VERSION);
     }
     Ok(Some(Endpoint { wire, operation, stream, address, headers }))
+}
+
+fn offer(provider: &Provider, service: Service, headers: &HeaderMap) -> Result<Option<Offer>, &'static str> {
+    let Some(path) = endpoint::service_path(service) else { return Ok(None) };
+    let mut headers = headers.clone();
+    let accepted = match service.task() {
+        Task::Embed | Task::Moderate | Task::Rerank => "application/json",
+        _ => "*/*",
+    };
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accepted));
+    Ok(Some(Offer { service, address: address(provider, path)?, headers }))
+}
+
+fn address(provider: &Provider, path: &'static str) -> Result<Address, &'static str> {
+    let base = provider.base_url.as_ref().ok_or("base_url is missing")?;
+    let fixed = endpoint::url(base, path).as_ref().and_then(target).ok_or("base_url is not a URL")?;
+    Ok(match path.contains(endpoint::MODEL) {
+        true => Address::OfModel { base: base.clone(), path },
+        false => Address::Fixed(fixed),
+    })
 }

@@ -28,4 +28,4 @@ pub use aws::Aws;
 pub use dialer::Dialer;
 pub use failure::{Broken, Failure, Fault};
 pub use secrets::Secrets;
-pub use upstream::{Answer, Attempt, Limits, Listing, Providers, Unusable, Upstream};
+pub use upstream::{Answer, Attempt, Limits, Listing, Providers, ServiceAttempt, Unusable, Upstream};

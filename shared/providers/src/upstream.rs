@@ -1,11 +1,11 @@
 //! The one trait every provider is called through, and all providers by name.
 
 use crate::{
-    Aws, Broken, Dialer, Failure, auth::Renewal, bedrock_sdk::Bedrock, echo::Echo, http_upstream::HttpUpstream,
+    Aws, Broken, Dialer, Failure, Fault, auth::Renewal, bedrock_sdk::Bedrock, echo::Echo, http_upstream::HttpUpstream,
 };
 use bytes::Bytes;
 use config::{Auth, Config, Provider, Quirks};
-use domain::{ModelName, Operation, ProviderName, Wire};
+use domain::{ModelName, Operation, ProviderName, Service, Wire};
 use futures::stream::BoxStream;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::{
@@ -28,6 +28,22 @@ pub struct Attempt<'a> {
     /// The whole request body in the wire's words; it leaves byte for byte.
     pub body: Bytes,
     /// Already allow-listed [H1]: `anthropic-version`, `anthropic-beta`, `traceparent`, `x-amzn-bedrock-…`. They win over the provider's own.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+    pub limits: Limits,
+}
+
+/// One try at one service of one target.
+#[derive(Clone, Debug)]
+pub struct ServiceAttempt<'a> {
+    /// One of [`Upstream::services`].
+    pub service: Service,
+    /// The provider's name of the model; some services have it in the URL.
+    pub model: &'a ModelName,
+    /// The whole request body in the service's words; it leaves byte for byte.
+    pub body: Bytes,
+    /// `application/json`, or a form and its boundary.
+    pub content_type: HeaderValue,
+    /// Already allow-listed [H1].
     pub headers: &'a [(HeaderName, HeaderValue)],
     pub limits: Limits,
 }
@@ -78,6 +94,11 @@ pub trait Upstream: Send + Sync {
     /// The wires it speaks, in order of preference.
     fn wires(&self) -> &[Wire];
 
+    /// What it offers beside chat, in order of preference.
+    fn services(&self) -> &[Service] {
+        &[]
+    }
+
     /// The region it answers from, where that is known.
     fn region(&self) -> Option<&str>;
 
@@ -92,6 +113,14 @@ pub trait Upstream: Send + Sync {
     /// # Errors
     /// No headers came; an answer of any status is no error.
     async fn send(&self, attempt: Attempt<'_>) -> Result<Answer, Failure>;
+
+    /// The same for a service.
+    ///
+    /// # Errors
+    /// No headers came, or it has no such service.
+    async fn send_service(&self, _attempt: ServiceAttempt<'_>) -> Result<Answer, Failure> {
+        Err(Failure::before(Fault::Unserved))
+    }
 
     /// The provider answered 401: whether a newer credential was found, worth one more attempt [X6]. Cheap to ask; a
     /// source is read at most once in 30 s.
@@ -113,6 +142,7 @@ pub struct Listing {
     /// Its row in the catalogue.
     pub kind: String,
     pub wires: Vec<Wire>,
+    pub services: Vec<Service>,
     pub region: Option<String>,
 }
 
@@ -186,6 +216,7 @@ impl Providers {
             name: name.clone(),
             kind: kind.to_owned(),
             wires: upstream.wires().to_vec(),
+            services: upstream.services().to_vec(),
             region: upstream.region().map(str::to_owned),
         });
         self.by_name.insert(name.clone(), upstream);

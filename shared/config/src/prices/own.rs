@@ -2,11 +2,11 @@
 
 use domain::Usd;
 
-use super::Rates;
+use super::{Rates, UnitRates};
 use crate::raw::{Decimal, Reader, raw};
 
 raw! {
-    /// A price in US dollars per million tokens, over the catalogue's.
+    /// A price in US dollars per million tokens (or by the piece), over the catalogue's.
     struct RawPrice {
         /// Prompt tokens.
         input: Decimal,
@@ -22,6 +22,14 @@ raw! {
         reasoning_output: Decimal,
         /// US dollars for each request, whatever its length.
         per_request: Decimal,
+        /// US dollars for each search unit of a reranker.
+        per_search: Decimal,
+        /// US dollars for each image made.
+        per_image: Decimal,
+        /// US dollars for a million characters spoken.
+        per_million_characters: Decimal,
+        /// US dollars for each minute of audio heard.
+        per_audio_minute: Decimal,
         /// true: this costs nothing. Then no prices are given.
         free: bool,
     }
@@ -32,8 +40,11 @@ impl RawPrice {
         if self.free == Some(true) {
             return self.check_free(reader);
         }
-        if self.input.is_none() || self.output.is_none() {
-            reader.wrong(self.at, "a price needs input and output, in dollars per million tokens, or free: true");
+        let units = self.units(reader);
+        if units.is_empty() && (self.input.is_none() || self.output.is_none()) {
+            let needs =
+                "a price needs input and output, in dollars per million tokens, a price by the piece, or free: true";
+            reader.wrong(self.at, needs);
         }
         let mut token = |price: Option<Decimal>| price.and_then(|price| dollars(reader, &price)).map(Usd::per_token);
         let rates = Rates {
@@ -43,9 +54,22 @@ impl RawPrice {
             reasoning_output: token(self.reasoning_output),
             input: token(self.input).unwrap_or_default(),
             output: token(self.output).unwrap_or_default(),
+            units,
             ..Rates::default()
         };
         Some(Rates { per_request: self.per_request.and_then(|price| dollars(reader, &price)), ..rates })
+    }
+
+    fn units(&self, reader: &mut Reader) -> UnitRates {
+        let mut piece = |price: &Option<Decimal>| price.as_ref().and_then(|price| dollars(reader, price));
+        let minute = piece(&self.per_audio_minute);
+        UnitRates {
+            search: piece(&self.per_search),
+            image: piece(&self.per_image),
+            character: piece(&self.per_million_characters).map(Usd::per_token),
+            second_in: minute.map(|minute| minute.part(60)),
+            ..UnitRates::default()
+        }
     }
 
     fn check_free(self, reader: &mut Reader) -> Option<Rates> {
@@ -57,6 +81,10 @@ impl RawPrice {
             self.cache_write_1h,
             self.reasoning_output,
             self.per_request,
+            self.per_search,
+            self.per_image,
+            self.per_million_characters,
+            self.per_audio_minute,
         ];
         if let Some(price) = priced.into_iter().flatten().next() {
             reader.wrong(price.0.at, "a price beside free: true, give one or the other");

@@ -1,5 +1,6 @@
 //! The prices of one model, per token.
 
+use super::UnitRates;
 use domain::Usd;
 
 /// What one model costs, in dollars per token, and what is known of it. Absent: not stated, not zero.
@@ -22,6 +23,8 @@ pub struct Rates {
     pub regional_uplift_percent: u32,
     /// Billed once a call, whatever its length.
     pub per_request: Option<Usd>,
+    /// Images, sounds, characters, searches.
+    pub units: UnitRates,
     /// The most prompt tokens the model takes.
     pub context_window: Option<u64>,
     /// The most tokens it generates.
@@ -37,6 +40,14 @@ impl Rates {
     /// What costs nothing and says so.
     pub fn free() -> Rates {
         Rates { free: true, ..Rates::default() }
+    }
+
+    /// Whether plain tokens are all that a call of chat is billed by. What makes images or sounds is not priced by them.
+    pub fn price_chat(&self) -> bool {
+        let tokens = self.free || self.input > Usd::ZERO || self.output > Usd::ZERO;
+        let units = &self.units;
+        let makes = [units.image, units.image_token_out, units.audio_token_out, units.second_out];
+        tokens && makes.iter().all(Option::is_none) && units.pictures.is_empty()
     }
 
     /// The prices of every token class for a prompt of so many tokens (all input classes together),
@@ -79,6 +90,7 @@ impl Rates {
         own.into_iter().flatten().for_each(raise);
         self.long_context.iter_mut().flat_map(LongContext::prices_mut).for_each(raise);
         self.service_tiers.iter_mut().flat_map(|tier| tier.prices.prices_mut()).for_each(raise);
+        self.units.raised(raise);
         self
     }
 

@@ -2,7 +2,10 @@
 
 use domain::Usd;
 
-use super::rates::{Capabilities, LongContext, Rates, ServiceTier, Tier};
+use super::{
+    rates::{Capabilities, LongContext, Rates, ServiceTier, Tier},
+    units::PicturePrice,
+};
 
 /// Reads the facts of a line; `None` if they are not in the table's format.
 pub fn read(facts: &str) -> Option<Rates> {
@@ -31,9 +34,17 @@ fn put(rates: &mut Rates, fact: &str) -> Option<()> {
         "u" => rates.regional_uplift_percent = value.parse().ok()?,
         "s" => rates.supports = capabilities(value)?,
         "@" => put_tier(rates, value)?,
-        _ => return None,
+        "#" => rates.units.pictures.push(picture(value)?),
+        letter => *rates.units.place(letter)? = Some(pico(value)?),
     }
     Some(())
+}
+
+/// `high:1024x1024,7`
+fn picture(text: &str) -> Option<PicturePrice> {
+    let (name, price) = text.split_once(',')?;
+    let (quality, size) = name.split_once(':')?;
+    Some(PicturePrice { quality: quality.to_owned(), size: size.to_owned(), price: pico(price)? })
 }
 
 /// `200000,i6`, `priority,i6` or `priority:200000,i6`.

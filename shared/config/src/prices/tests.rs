@@ -21,7 +21,8 @@ fn every_line_of_the_table_reads_and_finds_itself() {
         assert!(last.as_bytes() < key.as_bytes(), "{key} is out of order");
         last = key;
         let rates = row::read(facts).unwrap_or_else(|| panic!("{line}"));
-        assert!(rates.free || rates.input > Usd::ZERO || rates.output > Usd::ZERO, "{key}: zero is not a price");
+        let tokens = rates.input > Usd::ZERO || rates.output > Usd::ZERO;
+        assert!(rates.free || tokens || !rates.units.is_empty(), "{key}: zero is not a price");
         assert!(rates.input <= Usd::per_token(Usd::MAX_SETTING), "{key}");
         let (kind, model) = key.split_once('/').unwrap();
         assert_eq!(prices.row(kind, model), Some(rates), "{key}");
@@ -131,4 +132,18 @@ fn a_regional_uplift_raises_every_price() {
     assert_eq!(raised.input, per_million("5.5"));
     assert_eq!(raised.for_prompt(300_000).output, per_million("49.5"));
     assert_eq!(raised.for_call(1, Tier::Priority).output, per_million("82.5"));
+}
+
+#[test]
+fn what_is_billed_by_the_piece_has_a_price_by_the_piece() {
+    assert_eq!(find("cohere", "rerank-v3.5").units.search, Some("0.002".parse().unwrap()));
+    assert_eq!(find("bedrock", "cohere.rerank-v3-5:0").units.search, Some("0.002".parse().unwrap()));
+    assert_eq!(find("openai", "tts-1").units.character, Some(per_million("15")));
+    assert_eq!(find("openai", "whisper-1").units.second_in, Some("0.0001".parse().unwrap()));
+    let image = find("openai", "gpt-image-1").units;
+    assert_eq!((image.image_token_in, image.image_token_out), (Some(per_million("10")), Some(per_million("40"))));
+    let picture = domain::media::Picture { quality: Some("high".into()), size: Some("1024x1536".into()) };
+    assert_eq!(image.dearest_image(&picture), Some("0.25".parse().unwrap()));
+    assert_eq!(image.dearest_image(&domain::media::Picture::default()), Some("0.25".parse().unwrap()));
+    assert_eq!(find("xai", "grok-imagine-image").units.image, Some("0.02".parse().unwrap()));
 }

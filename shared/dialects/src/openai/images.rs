@@ -8,7 +8,10 @@ use crate::{
     malformed::Malformed,
     service::{Ask, Body, Offer, Said, Streams, failure, model_of, setting},
 };
-use domain::media::{Picture, Units};
+use domain::{
+    media::{Picture, Units},
+    tokens::UsageUpdate,
+};
 
 /// Images from words.
 pub struct Generations;
@@ -104,8 +107,15 @@ fn said(body: &Node<'_>) -> Result<Said, Malformed> {
         return Ok(Said { error: Some(error), ..Said::default() });
     }
     let data = body.required("data", |data| data.each(|one| one.object().map(drop)))?;
-    let (usage, units) = media_usage::read(body);
+    let (usage, units) = made(body);
     Ok(Said { usage, units: Units { images: data.len() as u64, ..units }, error: None })
+}
+
+/// What is made here is images, unless the usage says that some of it is text.
+fn made(body: &Node<'_>) -> (UsageUpdate, Units) {
+    let (usage, units) = media_usage::read(body);
+    let images = if units.output_image_tokens > 0 { units.output_image_tokens } else { usage.output.unwrap_or(0) };
+    (usage, Units { output_image_tokens: images, ..units })
 }
 
 /// `image_generation.partial_image`, and at the end `image_generation.completed` with the usage.
@@ -118,7 +128,7 @@ fn event(frame: &Frame) -> Result<(Glance, Option<Units>), Malformed> {
         return Ok((Glance { error: Some(error), ..Glance::default() }, None));
     }
     let completed = body.str_of("type").is_some_and(|kind| kind.ends_with(".completed"));
-    let (usage, units) = media_usage::read(&body);
+    let (usage, units) = made(&body);
     let glance = Glance { meaningful: true, finished: completed, usage, ..Glance::default() };
     Ok((glance, completed.then_some(Units { images: 1, ..units })))
 }

@@ -24,8 +24,8 @@ pub async fn answer(
         answer = &mut work => return answer,
         () = tokio::time::sleep(commit_after) => {}
     }
-    match progress.get().filter(|about| about.stream) {
-        Some(about) => Ok(reply::early(about, waiting(work, about.codec.encoder(&about.reply()), keep_alive))),
+    match progress.get().filter(|about| about.begins_early()) {
+        Some(about) => Ok(reply::early(about, waiting(work, about.voice(), keep_alive))),
         None => work.await,
     }
 }

@@ -1,14 +1,19 @@
 //! What a request says, read with limits [I1-I3].
 
 use crate::{
-    call::{Call, Extras, Request as Read},
+    call::{Asked, Call, Extras, Request as Read},
     identity,
     relay::betas,
 };
 use axum::{body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
-use dialects::{codec, head, json};
-use domain::{Error, Kind, Wire};
+use dialects::{
+    codec,
+    head::{self, Head},
+    json::{self, Node},
+    service::{Body as Said, offer},
+};
+use domain::{Api, Error, Kind, Service, Task, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use std::time::{Duration, Instant};
@@ -68,8 +73,8 @@ pub fn host_allowed(request: &Request, allowed: &[String]) -> Result<(), Error> 
     Err(Error::caller(Kind::InvalidRequest, "this host name is not served here").with_code("host_not_allowed"))
 }
 
-/// JSON, not compressed [I3].
-pub fn json_content(request: &Request, wire: Wire) -> Result<(), Error> {
+/// JSON, or a form where the path takes one; never compressed [I3]. Returns what divides the parts of a form.
+pub fn content(request: &Request, api: Api) -> Result<Option<String>, Error> {
     let text = |name| request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
     if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Err(Error::caller(
@@ -77,13 +82,31 @@ pub fn json_content(request: &Request, wire: Wire) -> Result<(), Error> {
             "compressed requests are not accepted; send the body as it is",
         ));
     }
-    let kind = text(header::CONTENT_TYPE).unwrap_or("");
-    let kind = kind.split(';').next().unwrap_or("").trim();
-    let blob = wire == Wire::BedrockInvoke && BLOBS.contains(&kind);
-    if blob || kind.eq_ignore_ascii_case("application/json") {
-        return Ok(());
+    let whole = text(header::CONTENT_TYPE).unwrap_or("");
+    let kind = whole.split(';').next().unwrap_or("").trim();
+    let (json, form) = accepted(api);
+    let blob = api == Api::Chat(Wire::BedrockInvoke) && BLOBS.contains(&kind);
+    if blob || json && kind.eq_ignore_ascii_case("application/json") {
+        return Ok(None);
     }
-    Err(Error::caller(Kind::UnsupportedMediaType, "the content type must be application/json"))
+    if form && kind.eq_ignore_ascii_case("multipart/form-data") {
+        return super::form::boundary(whole).map(Some);
+    }
+    let expected = match (json, form) {
+        (true, false) => "application/json",
+        (false, _) => "multipart/form-data",
+        (true, true) => "application/json or multipart/form-data",
+    };
+    Err(Error::caller(Kind::UnsupportedMediaType, format!("the content type must be {expected}")))
+}
+
+/// Whether a body may be JSON, and whether it may be a form.
+fn accepted(api: Api) -> (bool, bool) {
+    match api.service().map(Service::task) {
+        Some(Task::Transcribe | Task::TranslateSpeech) => (false, true),
+        Some(Task::EditImages) => (true, true),
+        _ => (true, false),
+    }
 }
 
 /// What the headers say to the gateway.
@@ -186,10 +209,41 @@ fn too_slow() -> Error {
 }
 
 /// The request, read once and strictly.
-pub fn request<'a>(call: &Call, body: &'a Bytes) -> Result<Read<'a>, Error> {
+pub async fn request<'a>(call: &Call, body: &'a Bytes) -> Result<Read<'a>, Error> {
+    match (call.api(), call.boundary.clone()?) {
+        (Api::Chat(wire), _) => chat(call, wire, body),
+        (Api::Service(service), None) => {
+            let node = json::parse(body)?;
+            node.object()?;
+            head::refuse_forbidden(&node)?;
+            let ask = offer(service).ask(&Said::Json(&node), &call.envelope())?;
+            Ok(of_service(node, Asked { service, ask, form: None }))
+        }
+        (Api::Service(service), Some(boundary)) => {
+            let form = super::form::read(body, &boundary).await?;
+            let ask = offer(service).ask(&Said::Form(&form), &call.envelope())?;
+            let nothing = Node { raw: "null", kind: json::Kind::Null };
+            Ok(of_service(nothing, Asked { service, ask, form: Some(form) }))
+        }
+    }
+}
+
+fn chat<'a>(call: &Call, wire: Wire, body: &'a Bytes) -> Result<Read<'a>, Error> {
     let node = json::parse(body)?;
     node.object()?;
     head::refuse_forbidden(&node)?;
-    let head = codec(call.wire()).head(&node, &call.envelope())?;
-    Ok(Read { body: node, head, bytes: body.len() })
+    let head = codec(wire).head(&node, &call.envelope())?;
+    Ok(Read { body: node, head, bytes: body.len(), asked: None })
+}
+
+fn of_service(body: Node<'_>, asked: Asked) -> Read<'_> {
+    let head = Head {
+        model: asked.ask.model.clone(),
+        stream: asked.ask.streams.is_some(),
+        metadata: asked.ask.metadata.clone(),
+        media: asked.ask.input_images > 0,
+        n: 1,
+        ..Head::default()
+    };
+    Read { body, head, bytes: asked.ask.text_bytes, asked: Some(asked) }
 }

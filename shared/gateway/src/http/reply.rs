@@ -2,7 +2,7 @@
 
 use super::body::{Pump, StreamBody};
 use crate::{
-    call::{About, Admitted, Answer, AnswerBody, Relayed, Streamed},
+    call::{About, Admitted, Answer, AnswerBody, Relayed, Streamed, Writer},
     settlement::Settled,
     target::ResolvedTarget,
 };
@@ -14,7 +14,7 @@ use dialects::{
     head::{Edit, copy},
     json,
 };
-use domain::{CallId, Dialect, Error, Kind, Retry, Usage, Usd, Wire};
+use domain::{Api, CallId, Dialect, Error, Kind, Retry, Usage, Usd, Wire};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::{
     sync::Arc,
@@ -29,6 +29,7 @@ pub struct Facts {
     attempts: u32,
     dropped: Vec<String>,
     upstream_request_id: Option<HeaderValue>,
+    content_type: Option<&'static str>,
     waited_ms: u64,
     worst_case: Usd,
     remaining: Option<Usd>,
@@ -42,6 +43,7 @@ impl Facts {
             attempts: relayed.attempts,
             dropped: relayed.dropped.clone(),
             upstream_request_id: relayed.upstream_request_id.clone(),
+            content_type: relayed.content_type,
             waited_ms: relayed.waited_ms,
             worst_case: admitted.plan.worst_case,
             remaining: admitted.reservation.remaining,
@@ -59,10 +61,13 @@ impl Facts {
         let left = self.remaining.map(|left| left.saturating_add(self.worst).saturating_sub(settled.cost));
         push_left(&mut headers, left);
         let body = match config.response_metadata {
-            ResponseMetadata::Both if about.wire == Wire::OpenAiChat => self.with_metadata(about, body, settled),
+            ResponseMetadata::Both if about.api == Api::Chat(Wire::OpenAiChat) => {
+                self.with_metadata(about, body, settled)
+            }
             _ => body,
         };
-        Answer { status: 200, content_type: JSON, headers, body: AnswerBody::Whole(body) }
+        let content_type = self.content_type.unwrap_or(JSON);
+        Answer { status: 200, content_type, headers, body: AnswerBody::Whole(body) }
     }
 
     /// A stream, to be settled in its tail.
@@ -70,7 +75,7 @@ impl Facts {
         let mut headers = self.headers(about);
         push(&mut headers, "x-portunus-cost-bound-usd", &self.worst_case.to_string());
         push_left(&mut headers, self.remaining);
-        let content_type = about.codec.framing().content_type();
+        let content_type = self.content_type.unwrap_or(about.stream_type());
         Answer { status: 200, content_type, headers, body: AnswerBody::Stream(streamed) }
     }
 
@@ -135,13 +140,16 @@ fn shown(names: &[String]) -> String {
 
 /// The usage of a whole answer, in the headers in which its wire has it.
 pub fn usage(about: &About, usage: &Usage) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-    let headers = about.codec.usage_headers(usage, elapsed_ms(about.received.instant));
+    let headers = match about.writer {
+        Writer::Chat(codec) => codec.usage_headers(usage, elapsed_ms(about.received.instant)),
+        Writer::Service(_) => Vec::new(),
+    };
     headers.into_iter().map(|(name, count)| (HeaderName::from_static(name), HeaderValue::from(count)))
 }
 
 /// A 200 committed before the provider said anything.
 pub fn early(about: &About, streamed: Streamed) -> Answer {
-    let content_type = about.codec.framing().content_type();
+    let content_type = about.stream_type();
     Answer { status: 200, content_type, headers: Vec::new(), body: AnswerBody::Stream(streamed) }
 }
 

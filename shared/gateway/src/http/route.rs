@@ -1,6 +1,6 @@
 //! The one route table: method, template, wire, scope [R1]. Everything else is 404.
 
-use domain::{Dialect, Operation, Wire};
+use domain::{Api, Dialect, Operation, Service, Wire};
 use http::Method;
 
 /// One row of the table.
@@ -10,7 +10,8 @@ pub struct Route {
     /// Path segments; `{}` takes one segment, percent-decoded once.
     pub template: &'static [&'static str],
     pub serves: Serves,
-    pub wire: Wire,
+    /// What the caller speaks there.
+    pub api: Api,
     /// Streamed or not, where the path decides.
     pub stream: Option<bool>,
     pub scope: Scope,
@@ -23,6 +24,8 @@ pub enum Serves {
     Inference(Operation),
     /// The list of models, or one of them.
     Models,
+    /// Something beside chat.
+    Service,
 }
 
 /// Who may use a route.
@@ -35,7 +38,20 @@ pub enum Scope {
 
 macro_rules! route {
     ($method:ident $($segment:literal)/+ => $serves:expr, $wire:ident, $stream:expr, $scope:ident) => {
-        Route { method: Method::$method, template: &[$($segment),+], serves: $serves, wire: Wire::$wire, stream: $stream, scope: Scope::$scope }
+        Route { method: Method::$method, template: &[$($segment),+], serves: $serves, api: Api::Chat(Wire::$wire), stream: $stream, scope: Scope::$scope }
+    };
+}
+
+macro_rules! service {
+    ($($segment:literal)/+ => $service:ident) => {
+        Route {
+            method: Method::POST,
+            template: &[$($segment),+],
+            serves: Serves::Service,
+            api: Api::Service(Service::$service),
+            stream: None,
+            scope: Scope::Key,
+        }
     };
 }
 
@@ -58,6 +74,22 @@ pub static ROUTES: &[Route] = &[
     route!(POST "model" / "{}" / "invoke" => CHAT, BedrockInvoke, Some(false), Key),
     route!(POST "model" / "{}" / "invoke-with-response-stream" => CHAT, BedrockInvoke, Some(true), Key),
     route!(POST "v2" / "chat" => CHAT, CohereChat, None, Key),
+    service!("v1" / "embeddings" => OpenAiEmbeddings),
+    service!("v1" / "rerank" => JinaRerank),
+    service!("v1" / "moderations" => OpenAiModerations),
+    service!("v1" / "images" / "generations" => OpenAiImages),
+    service!("v1" / "images" / "edits" => OpenAiImageEdits),
+    service!("v1" / "audio" / "speech" => OpenAiSpeech),
+    service!("v1" / "audio" / "transcriptions" => OpenAiTranscriptions),
+    service!("v1" / "audio" / "translations" => OpenAiTranslations),
+    service!("v2" / "embed" => CohereEmbed),
+    service!("v2" / "rerank" => CohereRerank),
+    service!("openai" / "deployments" / "{}" / "embeddings" => OpenAiEmbeddings),
+    service!("openai" / "deployments" / "{}" / "images" / "generations" => OpenAiImages),
+    service!("openai" / "deployments" / "{}" / "images" / "edits" => OpenAiImageEdits),
+    service!("openai" / "deployments" / "{}" / "audio" / "speech" => OpenAiSpeech),
+    service!("openai" / "deployments" / "{}" / "audio" / "transcriptions" => OpenAiTranscriptions),
+    service!("openai" / "deployments" / "{}" / "audio" / "translations" => OpenAiTranslations),
     route!(GET "v1" / "models" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "v1" / "models" / "{}" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "v1" / "models" / "{}" / "{}" => Serves::Models, OpenAiChat, None, Key),
@@ -169,7 +201,7 @@ mod tests {
             assert_eq!(model_of(&format!("/openai/deployments/my-gpt/{operation}")).as_deref(), Some("my-gpt"));
         }
         let v1 = matched(&Method::POST, "/openai/v1/chat/completions");
-        assert!(matches!(v1, Matched::Route(route, None) if route.wire == Wire::OpenAiChat));
+        assert!(matches!(v1, Matched::Route(route, None) if route.api == Api::Chat(Wire::OpenAiChat)));
     }
 
     #[test]

@@ -1,9 +1,6 @@
 //! The loop: attempt, fall back, stop. Each further attempt must be covered by the reservation [M9].
 
 use super::{
-    betas::Betas,
-    carrier::{Carrier, Pass, Translate},
-    headers,
     live::{Live, Step},
     whole,
 };
@@ -13,15 +10,12 @@ use crate::{
 };
 use bytes::Bytes;
 use config::Config;
-use dialects::{
-    codec,
-    codec::{Encoded, Target, Will},
-    error::{Refusal, read as read_refusal},
-    head,
+use dialects::error::{Refusal, read as read_refusal};
+use domain::{
+    Api, Dialect, Error, Kind, Operation, Origin, Retry, Service, Usd, Wire, call::Reservation, chat, key::VirtualKey,
 };
-use domain::{Error, Kind, Operation, Origin, Retry, Usd, Wire, call::Reservation, chat, key::VirtualKey};
-use http::{HeaderMap, HeaderValue};
-use providers::{Answer, Attempt, Limits};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use providers::{Answer, Attempt, Limits, ServiceAttempt};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -54,10 +48,28 @@ pub struct Relay<'a> {
     pub waited: AtomicU64,
 }
 
+/// What is sent in one attempt, and what its words could not carry.
+pub(super) struct Prepared {
+    pub order: Order,
+    pub dropped: Vec<String>,
+}
+
+/// What is to be done, for chat and for services.
+pub(super) enum Order {
+    Chat(super::chat::Order),
+    Service(super::service::Order),
+}
+
+/// One request as it leaves.
+pub(super) enum Sending {
+    Chat { wire: Wire, body: Bytes, headers: Vec<(HeaderName, HeaderValue)> },
+    Service { service: Service, body: Bytes, content_type: HeaderValue },
+}
+
 /// An attempt that came to nothing.
-struct Failed {
-    error: Error,
-    charge: Charge,
+pub(super) struct Failed {
+    pub error: Error,
+    pub charge: Charge,
 }
 
 impl From<Error> for Failed {
@@ -67,10 +79,12 @@ impl From<Error> for Failed {
 }
 
 /// An attempt that was answered.
-struct Answered {
-    outcome: Outcome,
-    dropped: Vec<String>,
-    upstream_request_id: Option<HeaderValue>,
+pub(super) struct Answered {
+    pub outcome: Outcome,
+    pub dropped: Vec<String>,
+    pub upstream_request_id: Option<HeaderValue>,
+    /// The media type of the answer, where it is not the caller's dialect's own.
+    pub content_type: Option<&'static str>,
 }
 
 /// Carries out the plan.
@@ -82,6 +96,7 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
         attempts: 0,
         dropped: Vec::new(),
         upstream_request_id: None,
+        content_type: None,
         charged: Usd::ZERO,
         topped_up: None,
         waited_ms: 0,
@@ -94,6 +109,7 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
             Ok(answered) => {
                 ended.dropped = answered.dropped;
                 ended.upstream_request_id = answered.upstream_request_id;
+                ended.content_type = answered.content_type;
                 ended.outcome = answered.outcome;
                 return ended;
             }
@@ -155,166 +171,94 @@ impl Relay<'_> {
         true
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let total = self.about.received.instant.checked_add(self.plan.timeout.total);
         [self.about.deadline, total].into_iter().flatten().min()
     }
 
     async fn attempt(&self, target: &Arc<ResolvedTarget>) -> Result<Answered, Failed> {
-        let inbound = self.call.wire();
-        let passes = |model: &str| codec(inbound).passes(&self.request.body, model);
-        let wire = target.wire_for(inbound, passes).ok_or_else(crate::target::nothing_to_try)?;
-        let betas = self.betas(target, wire);
-        let mut encoded = self.encode(target, wire, &betas)?;
-        betas.name_in(&mut encoded);
-        encoded.dropped.extend(headers::lost(&self.call.extras.forward, inbound, wire)?);
-        if self.config.strict_translation && !encoded.dropped.is_empty() {
-            return Err(lossy(&encoded.dropped).into());
+        let prepared = match (self.call.api(), &self.request.asked) {
+            (Api::Service(_), Some(asked)) => self.prepare_service(asked, target)?,
+            (Api::Chat(wire), _) => self.prepare_chat(wire, target).await?,
+            (Api::Service(_), None) => return Err(crate::target::nothing_to_try().into()),
+        };
+        if self.config.strict_translation && !prepared.dropped.is_empty() {
+            return Err(lossy(&prepared.dropped).into());
         }
         let sent = Instant::now();
-        let answered = self.exchange(target, wire, encoded.body.into()).await;
-        self.waited.fetch_add(sent.elapsed().as_millis() as u64, Ordering::Relaxed);
-        let (outcome, upstream_request_id) = answered?;
-        Ok(Answered { outcome, dropped: encoded.dropped, upstream_request_id })
-    }
-
-    /// One request and what it brought: a whole answer, or a stream up to its first event.
-    async fn exchange(
-        &self,
-        target: &ResolvedTarget,
-        wire: Wire,
-        body: Bytes,
-    ) -> Result<(Outcome, Option<HeaderValue>), Failed> {
-        let answer = self.send_renewed(target, wire, body).await?;
-        let upstream_request_id = request_id(&answer.headers);
-        let outcome = match (answer.status, self.about.stream) {
-            (200..300, true) => Box::pin(self.stream(target, wire, answer)).await?,
-            (200..300, false) => self.whole(target, wire, answer).await?,
-            _ => return Err(Box::pin(self.refused(wire, answer)).await),
+        let answered = match prepared.order {
+            Order::Chat(chat) => self.exchange_chat(target, chat).await,
+            Order::Service(order) => Box::pin(self.exchange_service(target, order)).await,
         };
-        Ok((outcome, upstream_request_id))
-    }
-
-    /// The same wire on both sides, and the same form where a wire has several.
-    fn passes(&self, target: &ResolvedTarget, wire: Wire) -> bool {
-        wire == self.call.wire() && codec(wire).passes(&self.request.body, target.model.as_str())
-    }
-
-    fn betas(&self, target: &ResolvedTarget, wire: Wire) -> Betas<'_> {
-        Betas::of(self.call, &self.request.body, target, wire, self.passes(target, wire))
-    }
-
-    /// The request in the target's words: copied with edits if it speaks the caller's wire, else translated.
-    fn encode(&self, target: &ResolvedTarget, wire: Wire, betas: &Betas<'_>) -> Result<Encoded, Error> {
-        if self.passes(target, wire) {
-            let will = Will {
-                model: target.model.as_str(),
-                output_cap: self.plan.output_cap,
-                stream_usage: self.about.stream,
-                drop: &target.quirks.drop,
-                rename: &target.quirks.rename,
-            };
-            let edits = codec(wire).edits(&self.request.body, &will);
-            return Ok(Encoded { body: head::copy(&self.request.body, &edits), dropped: Vec::new() });
-        }
-        let canonical = self.canonical()?;
-        let mut encoded = codec(wire).encode_request(
-            canonical,
-            &Target {
-                model: target.model.as_str(),
-                max_output: target.max_output(),
-                output_cap: self.plan.output_cap,
-                default_output_cap: self.config.default_output_cap,
-                abilities: target.abilities,
-                betas: &betas.taken,
-            },
-        )?;
-        if !(target.quirks.drop.is_empty() && target.quirks.rename.is_empty()) {
-            encoded = apply_quirks(encoded, target);
-        }
-        Ok(encoded)
-    }
-
-    fn canonical(&self) -> Result<&chat::Request, Error> {
-        if let Some(canonical) = self.canonical.get() {
-            return Ok(canonical);
-        }
-        let made = codec(self.call.wire()).decode_request(&self.request.body, &self.call.envelope())?;
-        Ok(self.canonical.get_or_init(|| made))
+        self.waited.fetch_add(sent.elapsed().as_millis() as u64, Ordering::Relaxed);
+        answered.map(|answered| Answered { dropped: prepared.dropped, ..answered })
     }
 
     /// Sends it, and once more if the provider refused a credential for which there is a newer one [X6].
-    async fn send_renewed(&self, target: &ResolvedTarget, wire: Wire, body: Bytes) -> Result<Answer, Failed> {
-        let answer = self.send(target, wire, body.clone()).await?;
+    pub(super) async fn send_renewed(&self, target: &ResolvedTarget, sending: &Sending) -> Result<Answer, Failed> {
+        let answer = self.send(target, sending).await?;
         if answer.status != 401 || !target.upstream.renew().await {
             return Ok(answer);
         }
-        self.send(target, wire, body).await
+        self.send(target, sending).await
     }
 
-    async fn send(&self, target: &ResolvedTarget, wire: Wire, body: Bytes) -> Result<Answer, Failed> {
+    async fn send(&self, target: &ResolvedTarget, sending: &Sending) -> Result<Answer, Failed> {
         let timeout = self.plan.timeout;
         let first_byte = if self.about.stream { timeout.first_byte } else { timeout.json_first_byte };
         let deadline = self.deadline();
         let left = deadline.map_or(first_byte, |at| first_byte.min(at.saturating_duration_since(Instant::now())));
-        let forward = if wire.dialect() == self.about.dialect() { self.call.extras.forward.as_slice() } else { &[] };
-        let headers: Vec<_> = forward.iter().cloned().chain(self.betas(target, wire).header(wire)).collect();
-        let attempt = Attempt {
-            wire,
-            operation: Operation::Chat,
-            model: &target.model,
-            stream: self.about.stream,
-            body,
-            headers: &headers,
-            limits: Limits { connect: timeout.connect, first_byte: left, deadline },
+        let limits = Limits { connect: timeout.connect, first_byte: left, deadline };
+        let sent = match sending {
+            Sending::Chat { wire, body, headers } => {
+                let attempt = Attempt {
+                    wire: *wire,
+                    operation: Operation::Chat,
+                    model: &target.model,
+                    stream: self.about.stream,
+                    body: body.clone(),
+                    headers,
+                    limits,
+                };
+                target.upstream.send(attempt).await
+            }
+            Sending::Service { service, body, content_type } => {
+                let attempt = ServiceAttempt {
+                    service: *service,
+                    model: &target.model,
+                    body: body.clone(),
+                    content_type: content_type.clone(),
+                    headers: &[],
+                    limits,
+                };
+                target.upstream.send_service(attempt).await
+            }
         };
-        target.upstream.send(attempt).await.map_err(|failure| Failed {
+        sent.map_err(|failure| Failed {
             charge: if failure.dispatched { Charge::Ambiguous } else { Charge::Nothing },
             error: failure.into(),
         })
     }
 
-    async fn refused(&self, wire: Wire, mut answer: Answer) -> Failed {
+    pub(super) async fn refused(&self, dialect: Dialect, mut answer: Answer) -> Failed {
         let body = self.refusal_body(&mut answer).await;
         let error_type = answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
         let retry_after_ms = retry_after(&answer.headers);
-        read_refusal(wire.dialect(), &Refusal { status: answer.status, error_type, retry_after_ms, body: &body }).into()
+        read_refusal(dialect, &Refusal { status: answer.status, error_type, retry_after_ms, body: &body }).into()
     }
 
-    /// What a refusal says, as far as it came in time.
-    async fn refusal_body(&self, answer: &mut Answer) -> Bytes {
-        let read = whole::read(&mut answer.body, MAX_REFUSAL, self.plan.timeout.idle);
-        let by = self.deadline().unwrap_or_else(|| Instant::now() + self.plan.timeout.idle);
-        tokio::time::timeout_at(by.into(), read).await.ok().and_then(Result::ok).unwrap_or_default()
-    }
-
-    async fn whole(&self, target: &ResolvedTarget, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
-        if !is_json(&answer.headers) {
-            return Err(wrong_content_type().into());
-        }
+    /// A whole answer's body, read within its limits.
+    pub(super) async fn body_of(&self, answer: &mut Answer) -> Result<Bytes, Failed> {
         let read = whole::read(&mut answer.body, whole::MAX_ANSWER, self.plan.timeout.idle);
         let body = match self.deadline() {
             Some(at) => tokio::time::timeout_at(at.into(), read).await.unwrap_or_else(|_| Err(out_of_time())),
             None => read.await,
         };
-        let body = body.map_err(|error| Failed { error, charge: Charge::Ambiguous })?;
-        let in_headers = codec(wire).usage_in_headers(&|name| count(&answer.headers, name));
-        let said = whole::Said { wire, body, in_headers, passes: self.passes(target, wire) };
-        let carried = whole::carry(said, self.about).map_err(|(error, charge)| Failed { error, charge })?;
-        Ok(Outcome::Whole { body: carried.body, metered: carried.metered })
+        body.map_err(|error| Failed { error, charge: Charge::Ambiguous })
     }
 
-    /// Reads up to the first event that is part of an answer: until then a failure is no different from a refusal [U6].
-    async fn stream(&self, target: &ResolvedTarget, wire: Wire, mut answer: Answer) -> Result<Outcome, Failed> {
-        if !is_stream(&answer.headers, codec(wire).framing().content_type()) {
-            return Err(self.not_a_stream(wire, &mut answer).await);
-        }
-        let carrier = if self.passes(target, wire) {
-            Carrier::Pass(Pass::new(codec(wire), self.about.stream_usage))
-        } else {
-            Carrier::Translate(Translate::new(codec(wire), self.about.codec.encoder(&self.about.reply())))
-        };
-        let mut live = Live::new(answer.body, codec(wire).framing().cutter(), carrier, self.plan.output_bound);
+    /// Reads a stream up to what is part of an answer: until then a failure is no different from a refusal [U6].
+    pub(super) async fn begun(&self, mut live: Live) -> Result<Live, Failed> {
         let begun = async {
             while !live.has_begun() {
                 match live.step().await {
@@ -333,58 +277,38 @@ impl Relay<'_> {
             Ok(begun) => begun?,
             Err(_) => return Err(Failed { error: out_of_time(), charge: Charge::Ambiguous }),
         }
-        Ok(Outcome::Stream(Box::new(live)))
+        Ok(live)
     }
 
-    /// A 200 of another type where a stream was asked for: an error object as JSON, or nonsense.
-    async fn not_a_stream(&self, wire: Wire, answer: &mut Answer) -> Failed {
-        if !is_json(&answer.headers) {
-            return wrong_content_type().into();
-        }
-        let body = self.refusal_body(answer).await;
-        let glance = dialects::json::parse_answer(&body).ok().and_then(|node| codec(wire).glance_response(&node).ok());
-        match glance.and_then(|glance| glance.error) {
-            Some(error) => error.into(),
-            None => Failed { error: wrong_content_type(), charge: Charge::Ambiguous },
-        }
+    /// What a refusal says, as far as it came in time.
+    pub(super) async fn refusal_body(&self, answer: &mut Answer) -> Bytes {
+        let read = whole::read(&mut answer.body, MAX_REFUSAL, self.plan.timeout.idle);
+        let by = self.deadline().unwrap_or_else(|| Instant::now() + self.plan.timeout.idle);
+        tokio::time::timeout_at(by.into(), read).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 }
 
-/// A provider's own departures from its wire, applied to a translated body.
-fn apply_quirks(encoded: Encoded, target: &ResolvedTarget) -> Encoded {
-    let Ok(node) = dialects::json::parse(encoded.body.as_bytes()) else { return encoded };
-    let drops = target.quirks.drop.iter().filter(|field| node.get(field).is_some());
-    let edits: Vec<head::Edit> = drops
-        .map(|field| head::Edit::remove(field))
-        .chain(target.quirks.rename.iter().map(|(from, to)| head::Edit::rename(from, to)))
-        .collect();
-    let body = head::copy(&node, &edits);
-    let removed = target.quirks.drop.iter().filter(|field| node.get(field).is_some()).cloned();
-    let dropped = encoded.dropped.iter().cloned().chain(removed).collect();
-    Encoded { body, dropped }
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
     headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
     kind.is_empty() || kind.contains("json")
 }
 
-fn is_stream(headers: &HeaderMap, expected: &str) -> bool {
+pub(super) fn is_stream(headers: &HeaderMap, expected: &str) -> bool {
     let kind = content_type(headers);
     kind.is_empty() || kind.starts_with(expected)
 }
 
 /// A header that holds a whole number.
-fn count(headers: &HeaderMap, name: &str) -> Option<u64> {
+pub(super) fn count(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
 /// The provider's own id of the request, whichever header it uses.
-fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(super) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
     ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| headers.get(*name)).cloned()
 }
 
@@ -412,7 +336,7 @@ fn lossy(dropped: &[String]) -> Error {
         .with_code("untranslatable")
 }
 
-fn wrong_content_type() -> Error {
+pub(super) fn wrong_content_type() -> Error {
     Error::upstream(Kind::UpstreamFailed, Retry::Now, "the provider answered 200 with a content type that is no answer")
         .with_code("upstream_invalid")
 }

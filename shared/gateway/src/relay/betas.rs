@@ -2,7 +2,7 @@
 
 use crate::{call::Call, target::ResolvedTarget};
 use dialects::{anthropic::betas, codec::Encoded, json::Node};
-use domain::Wire;
+use domain::{Api, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Those asked for, sorted by what becomes of them.
@@ -26,7 +26,7 @@ impl<'a> Betas<'a> {
     /// Sorts what a call asks for. A body that passes through keeps its own list.
     pub fn of(call: &'a Call, body: &'a Node<'_>, target: &ResolvedTarget, wire: Wire, passes: bool) -> Self {
         let mut asked: Vec<&str> = call.extras.betas.iter().map(String::as_str).collect();
-        let in_body = call.wire() == Wire::BedrockInvoke && !passes;
+        let in_body = call.api() == Api::Chat(Wire::BedrockInvoke) && !passes;
         if in_body {
             asked.extend(betas::in_body(body));
         }

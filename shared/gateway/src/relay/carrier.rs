@@ -1,6 +1,6 @@
 //! What passes or is translated: one frame in, bytes for the caller out.
 
-use super::meter::Meter;
+use super::{meter::Meter, raw::Raw};
 use bytes::Bytes;
 use dialects::{
     Codec, Malformed,
@@ -13,6 +13,8 @@ use domain::{Error, Kind, Retry, event::Event};
 pub enum Carrier {
     /// The same wire on both sides: bytes pass, a glance at each frame is enough.
     Pass(Pass),
+    /// A service's stream, which always passes.
+    Raw(Raw),
     /// Two wires: frames → events → bytes.
     Translate(Translate),
 }
@@ -31,6 +33,7 @@ impl Carrier {
     pub fn take(&mut self, frame: &Frame, out: &mut Vec<u8>, meter: &mut Meter) -> Result<Progress, Error> {
         match self {
             Carrier::Pass(pass) => pass.take(frame, out, meter),
+            Carrier::Raw(raw) => raw.take(frame, out, meter),
             Carrier::Translate(translate) => translate.take(frame, out, meter),
         }
     }
@@ -40,6 +43,7 @@ impl Carrier {
         match self {
             Carrier::Pass(pass) if pass.finished => Ok(()),
             Carrier::Pass(_) => Err(truncated()),
+            Carrier::Raw(raw) => raw.closed(),
             Carrier::Translate(translate) => translate.closed(out, meter),
         }
     }
@@ -48,6 +52,7 @@ impl Carrier {
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         match self {
             Carrier::Pass(pass) => out.extend_from_slice(&pass.held),
+            Carrier::Raw(raw) => raw.finish(out),
             Carrier::Translate(translate) => translate.encoder.finish(out),
         }
     }
@@ -143,7 +148,7 @@ pub fn truncated() -> Error {
 }
 
 /// One event cannot be read: the stream ends there [S5].
-fn broken_event(problem: &Malformed) -> Error {
+pub fn broken_event(problem: &Malformed) -> Error {
     tracing::warn!(problem = %problem.message, "an event of the provider's stream could not be read");
     Error::upstream(
         Kind::UpstreamFailed,

@@ -6,6 +6,7 @@ use domain::{
     Usage,
     call::UsageSource,
     event::{Delta, Event, Open},
+    media::Units,
     tokens::{UsageSoFar, UsageUpdate},
 };
 
@@ -13,6 +14,7 @@ use domain::{
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     said: UsageSoFar,
+    units: Option<Units>,
     generated: usize,
     received: usize,
 }
@@ -37,6 +39,14 @@ impl Meter {
         self.said.merge(update);
     }
 
+    /// A piece of an answer reports what it used beside tokens; pieces add up.
+    pub fn units(&mut self, units: &Units) {
+        let so_far = self.units.get_or_insert_default();
+        so_far.images = so_far.images.saturating_add(units.images);
+        let images = so_far.images;
+        *so_far = Units { images, ..*units };
+    }
+
     pub fn glance(&mut self, glance: &Glance) {
         self.said.merge(&glance.usage);
         self.generated = self.generated.saturating_add(glance.generated);
@@ -54,7 +64,9 @@ impl Meter {
     /// What a whole answer used: the provider's word if it is believable, else an estimate [M10, M13].
     pub fn metered(&self, request_bytes: usize) -> Metered {
         match self.said.reported() {
-            Some(usage) => Metered { usage, source: Some(UsageSource::Reported), service_tier: None },
+            Some(usage) => {
+                Metered { usage, source: Some(UsageSource::Reported), units: self.units, service_tier: None }
+            }
             None => self.cut(request_bytes),
         }
     }
@@ -68,7 +80,7 @@ impl Meter {
             true => estimate,
             false => Usage { output: estimate.output.max(known.output), ..known },
         };
-        Metered { usage, source: Some(UsageSource::Estimated), service_tier: None }
+        Metered { usage, source: Some(UsageSource::Estimated), units: self.units, service_tier: None }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers in one piece: read with a cap, checked to be answers [U6], passed or translated.
 
 use super::meter::Meter;
-use crate::call::{About, Charge, Metered};
+use crate::call::{About, Charge, Metered, Writer};
 use bytes::{Bytes, BytesMut};
 use dialects::{Malformed, codec, codec::Glance, json};
 use domain::{Error, Kind, Retry, Wire, tokens::UsageUpdate};
@@ -78,11 +78,12 @@ pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
         response.usage = in_headers;
     }
     metered.service_tier = response.service_tier.clone();
-    let body = about.codec.encode_response(&response, &about.reply()).into();
+    let Writer::Chat(codec) = about.writer else { return Err(lost(&Malformed::invalid("no wire to answer on"))) };
+    let body = codec.encode_response(&response, &about.reply()).into();
     Ok(Carried { body, metered })
 }
 
-fn no_answer(problem: &Malformed) -> Error {
+pub fn no_answer(problem: &Malformed) -> Error {
     tracing::warn!(problem = %problem.message, "the provider's answer is no answer");
     Error::upstream(Kind::UpstreamFailed, Retry::Now, "the provider answered 200 with something that is no answer")
         .with_code("upstream_invalid")

@@ -107,6 +107,7 @@ impl Names {
             model: model.clone(),
             direct_name: format!("{}/{model}", provider.name),
             speaks: spoken(upstream.wires(), model.as_str()),
+            services: upstream.services().to_vec(),
             abilities: abilities(model.as_str(), rates.as_ref()),
             rates,
             quirks: provider.quirks.clone(),

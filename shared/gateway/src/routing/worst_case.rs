@@ -33,7 +33,7 @@ pub fn bounds(
     let limited = key.max_budget.is_some();
     let mut all = Bounds::default();
     for target in targets {
-        let Some(rates) = &target.rates else {
+        let Some(rates) = target.rates.as_ref().filter(|rates| rates.price_chat()) else {
             if limited {
                 return Err(unpriced(&request.head.model));
             }
@@ -89,7 +89,7 @@ fn output_cap(rates: &Rates, default_cap: u64, request: &Request<'_>, input: u64
     [cap, rates.max_output].into_iter().flatten().min()
 }
 
-fn unpriced(model: &str) -> Error {
+pub fn unpriced(model: &str) -> Error {
     let message =
         format!("`{model}` has no price, and this key has a budget; an administrator can set `price` on its target");
     Error::caller(Kind::Forbidden, message).with_code("model_unpriced").with_param("model")

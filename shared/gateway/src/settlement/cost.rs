@@ -1,6 +1,9 @@
 //! Usage → money, at the tier that served it. Integers only.
 
-use crate::call::Metered;
+use crate::{
+    call::{About, Metered},
+    pricing,
+};
 use config::{Rates, prices::Tier};
 use domain::Usd;
 
@@ -12,8 +15,16 @@ pub struct Cost {
     pub unpriced: bool,
 }
 
-/// The cost of what was used; a reasoning price applies to the reasoning part of the output only.
-pub fn of(rates: Option<&Rates>, metered: &Metered) -> Cost {
+/// The cost of what was used, by chat or by a service.
+pub fn of(rates: Option<&Rates>, metered: &Metered, about: &About) -> Cost {
+    let Some(service) = about.api.service() else { return of_chat(rates.filter(|rates| rates.price_chat()), metered) };
+    let units = metered.units.unwrap_or_default();
+    let amount = rates.and_then(|rates| pricing::cost(rates, service, metered.usage, units, &about.picture));
+    Cost { amount: amount.unwrap_or(Usd::ZERO), unpriced: amount.is_none() }
+}
+
+/// The cost of tokens; a reasoning price applies to the reasoning part of the output only.
+fn of_chat(rates: Option<&Rates>, metered: &Metered) -> Cost {
     let Some(rates) = rates else { return Cost { amount: Usd::ZERO, unpriced: true } };
     let usage = &metered.usage;
     let tier = metered.service_tier.as_deref().map_or(Tier::Standard, Tier::named);
@@ -52,12 +63,12 @@ mod tests {
         };
         let usage =
             Usage { input: 10, cache_read: 1000, cache_write: 100, cache_write_1h: 10, output: 20, reasoning: 5 };
-        let cost = of(Some(&rates), &Metered { usage, ..Metered::default() });
+        let cost = of_chat(Some(&rates), &Metered { usage, ..Metered::default() });
         assert_eq!(cost.amount.to_string(), "0.001065");
     }
 
     #[test]
     fn m4_an_unpriced_model_is_not_claimed_to_cost_nothing() {
-        assert!(of(None, &Metered::default()).unpriced);
+        assert!(of_chat(None, &Metered::default()).unpriced);
     }
 }

@@ -1,13 +1,13 @@
 //! The one summary line of a call, in the names of OpenTelemetry's GenAI conventions. Never prompts, answers or keys.
 
-use domain::{call::CallRecord, key::VirtualKey};
+use domain::{Api, call::CallRecord, key::VirtualKey};
 
 /// One line per call, when it is settled.
-pub fn log(record: &CallRecord, key: &VirtualKey, kept: bool) {
+pub fn log(record: &CallRecord, api: Api, key: &VirtualKey, kept: bool) {
     tracing::info!(
         call.id = %record.call,
         key.id = %key.id,
-        gen_ai.operation.name = "chat",
+        gen_ai.operation.name = api.operation(),
         gen_ai.request.model = %record.alias,
         gen_ai.provider.name = %record.provider,
         gen_ai.response.model = %record.model,

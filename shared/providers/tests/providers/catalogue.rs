@@ -63,7 +63,10 @@ async fn the_providers_of_a_configuration_are_listed_and_found_by_name() {
     let dialer = Dialer::new(&config.egress).unwrap();
     let providers = Providers::build(&config, &dialer, &aws(&dialer, None)).await.unwrap();
     let (kind, wires) = ("openai_compatible".to_owned(), vec![Wire::OpenAiChat]);
-    assert_eq!(providers.list()[0], Listing { name: "local".into(), kind, wires, region: None });
+    assert_eq!(
+        providers.list()[0],
+        Listing { name: "local".into(), kind, wires, services: providers.list()[0].services.clone(), region: None }
+    );
     assert!(providers.list().iter().any(|listing| listing.name.as_str() == "echo" && listing.wires.len() == 4));
     assert!(providers.find(&"nobody".into()).is_none());
     assert_eq!(read(ask(&providers, "local", Wire::OpenAiChat).await.unwrap()).await, b"{}");

@@ -13,6 +13,7 @@ pub fn provider(kind: &str, wire: Wire, auth: Auth) -> Provider {
         name: kind.into(),
         kind: kind.to_owned(),
         speaks: vec![wire],
+        services: Vec::new(),
         base_url: None,
         auth,
         region: None,

@@ -1,3 +1,5 @@
+//! Each family its body.
+
 use super::*;
 use crate::json::parse;
 use domain::embedding::{Purpose, Truncate};

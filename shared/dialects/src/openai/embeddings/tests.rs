@@ -1,3 +1,5 @@
+//! Shapes of inputs, forms of vectors.
+
 use super::*;
 use crate::json::parse;
 
