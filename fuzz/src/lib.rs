@@ -51,6 +51,19 @@ fn read(wire: Wire, frames: &[Frame]) {
     }
 }
 
+/// Reads the bytes as an answer of every wire and writes it for every wire.
+pub fn answer(bytes: &[u8]) {
+    let Ok(body) = parse_answer(bytes) else { return };
+    for wire in Wire::ALL {
+        let _ = codec(wire).glance_response(&body);
+        let Ok(response) = codec(wire).decode_response(&body) else { continue };
+        for to in Wire::ALL {
+            let written = codec(to).encode_response(&response, &Reply::default());
+            assert!(parse_answer(written.as_bytes()).is_ok(), "{to} answers JSON");
+        }
+    }
+}
+
 /// Reads the bytes as a request of `wire` and writes it for every wire.
 pub fn request(wire: Wire, bytes: &[u8]) {
     let Ok(body) = parse(bytes) else { return };
@@ -61,9 +74,14 @@ pub fn request(wire: Wire, bytes: &[u8]) {
         (Wire::AnthropicMessages, "claude-opus-4-8"),
         (Wire::BedrockConverse, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
         (Wire::BedrockConverse, "us.amazon.nova-2-lite-v1:0"),
+        (Wire::BedrockInvoke, "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        (Wire::BedrockInvoke, "us.amazon.nova-2-lite-v1:0"),
+        (Wire::BedrockInvoke, "meta.llama3-70b-instruct-v1:0"),
         (Wire::CohereChat, "command-a-reasoning-08-2025"),
+        (Wire::GeminiGenerate, "gemini-3-pro"),
         (Wire::OpenAiChat, "gpt-5"),
         (Wire::OpenAiCompletions, "davinci-002"),
+        (Wire::OpenAiResponses, "gpt-5"),
         (Wire::OpenAiChat, "mistral-large-latest"),
     ] {
         let target = Target { model, abilities: Abilities::default(), default_output_cap: 4096, ..Target::default() };
