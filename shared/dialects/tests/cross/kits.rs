@@ -2,18 +2,32 @@
 
 mod anthropic_messages;
 mod bedrock_converse;
+mod bedrock_invoke;
+mod cohere_chat;
+mod gemini_generate;
 mod openai_chat;
+mod openai_responses;
 
 use super::said::{Answer, Asked};
 use domain::Wire;
 use serde_json::Value;
 
 /// Every wire that has one. Those whose wire is not offered yet wait.
-const KITS: [Kit; 3] = [anthropic_messages::KIT, bedrock_converse::KIT, openai_chat::KIT];
+const KITS: [Kit; 7] = [
+    anthropic_messages::KIT,
+    bedrock_converse::KIT,
+    bedrock_invoke::KIT,
+    cohere_chat::KIT,
+    gemini_generate::KIT,
+    openai_chat::KIT,
+    openai_responses::KIT,
+];
 
 /// A wire as the tests see it: a second reader, made of `serde_json` and nothing of this crate, and what can be asked.
 pub struct Kit {
     pub wire: Wire,
+    /// The wire whose bodies are its own as well: what that wire grew is carried, whether published or not.
+    pub body_of: Option<Wire>,
     /// What people call it.
     pub title: &'static str,
     pub answer: fn(&Value) -> Answer,
@@ -67,6 +81,8 @@ pub enum End {
     Length,
     Malformed,
     Paused,
+    /// The model declined, in words.
+    Refused,
     Stop,
     StopSequence,
     Tools,
@@ -81,9 +97,22 @@ pub fn kits() -> impl Iterator<Item = &'static Kit> {
     KITS.iter().filter(|kit| Wire::ALL.contains(&kit.wire))
 }
 
+/// Whether every wire with a kit is on offer.
+pub fn are_complete() -> bool {
+    kits().count() == KITS.len()
+}
+
 /// Every pair: the wire that said it, the wire that is told.
 pub fn pairs() -> impl Iterator<Item = (&'static Kit, &'static Kit)> {
     kits().flat_map(|from| kits().map(move |to| (from, to)))
+}
+
+impl Kit {
+    /// What the provider's published schema has against a request of `from`.
+    pub fn against(&self, from: &Kit, model: &str, body: &Value) -> Vec<String> {
+        let same = self.wire == from.wire || self.body_of == Some(from.wire) || from.body_of == Some(self.wire);
+        if same { Vec::new() } else { (self.published)(model, body) }
+    }
 }
 
 /// Nothing is taken away.

@@ -2,7 +2,7 @@
 
 use super::{
     UPDATING, features,
-    kits::{Kit, pairs},
+    kits::{self, Kit, pairs},
 };
 use dialects::{
     codec,
@@ -44,24 +44,23 @@ pub fn questions() -> impl Iterator<Item = (&'static Kit, &'static Kit, &'static
         .flat_map(|(from, to)| (from.features)().into_iter().map(move |(feature, fields)| (from, to, feature, fields)))
 }
 
-/// A request that asks for one thing.
-pub fn asking(from: &Kit, feature: &str, fields: &Value) -> Request {
+/// A request that asks for one thing; an error is a 400 to whomever it would go.
+pub fn asking(from: &Kit, fields: &Value) -> Result<Request, Error> {
     let mut body = (from.plain)();
     fields.as_object().unwrap().iter().for_each(|(key, value)| body[key] = value.clone());
     let text = body.to_string();
-    codec(from.wire)
-        .decode_request(&parse(text.as_bytes()).unwrap(), &Envelope { model: Some("m"), stream: None })
-        .unwrap_or_else(|problem| panic!("{}: {feature}: {problem:?}", from.wire))
+    let envelope = Envelope { model: Some("m"), stream: None };
+    Ok(codec(from.wire).decode_request(&parse(text.as_bytes()).unwrap(), &envelope)?)
 }
 
 /// What goes to the provider.
-pub fn encoded(to: &Kit, feature: &str, request: &Request) -> Result<Encoded, Error> {
+pub fn encoded(from: &Kit, to: &Kit, feature: &str, request: &Request) -> Result<Encoded, Error> {
     let abilities = Abilities { adaptive_thinking: feature.contains("effort"), ..Abilities::default() };
     let target = Target { model: (to.model_for)(feature), abilities, default_output_cap: 9000, ..Target::default() };
     let encoded = codec(to.wire).encode_request(request, &target);
     if let Ok(encoded) = &encoded {
         let body = serde_json::from_str(&encoded.body).unwrap();
-        let against = (to.published)(target.model, &body);
+        let against = to.against(from, target.model, &body);
         assert!(against.is_empty(), "{feature} to {}: {} in {body}", to.wire, against.join("\n"));
     }
     encoded
@@ -69,7 +68,7 @@ pub fn encoded(to: &Kit, feature: &str, request: &Request) -> Result<Encoded, Er
 
 /// What becomes of a feature, with no reason; nothing if it is carried.
 fn found(from: &Kit, to: &Kit, feature: &str, fields: &Value) -> Option<Loss> {
-    let (how, named) = match encoded(to, feature, &asking(from, feature, fields)) {
+    let (how, named) = match asking(from, fields).and_then(|request| encoded(from, to, feature, &request)) {
         Ok(encoded) if encoded.dropped.is_empty() => return None,
         Ok(encoded) => (How::Dropped, encoded.dropped),
         Err(error) => {
@@ -133,6 +132,9 @@ fn the_list_of_losses_is_complete_and_true() {
     wrong.extend(carried.map(|key| format!("{key:?}: the file has it lost, and it is carried")));
     wrong.extend(losses.iter().filter(|(_, loss)| loss.why.is_empty()).map(|(key, _)| format!("{key:?}: no reason")));
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), super::HOW_TO_UPDATE);
+    if !kits::are_complete() {
+        return println!("some wires are not on offer yet: the form of the file is not checked");
+    }
     assert_eq!(file::text(&losses), file::on_disk(), "the file is true, but not in its form; {}", super::HOW_TO_UPDATE);
 }
 

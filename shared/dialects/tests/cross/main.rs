@@ -10,7 +10,10 @@
     reason = "a test stops where it stumbles"
 )]
 
-use std::sync::LazyLock;
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::LazyLock,
+};
 
 mod answers;
 mod compatibility;
@@ -29,3 +32,25 @@ mod streams;
 static UPDATING: LazyLock<bool> = LazyLock::new(|| std::env::var_os("UPDATE").is_some());
 
 const HOW_TO_UPDATE: &str = "`UPDATE=1 cargo test -p dialects --test cross` writes what is true; review what it wrote";
+
+/// What many checks found wrong, told together.
+#[derive(Default)]
+struct Wrong(Vec<String>);
+
+impl Wrong {
+    /// Runs one check.
+    fn unless(&mut self, check: impl FnOnce()) {
+        if let Err(why) = panic::catch_unwind(AssertUnwindSafe(check)) {
+            let text = why.downcast_ref::<String>().cloned();
+            self.0.push(text.or_else(|| why.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default());
+        }
+    }
+}
+
+impl Drop for Wrong {
+    fn drop(&mut self) {
+        let told = self.0.iter().take(20).map(|why| why.chars().take(1500).collect::<String>());
+        let told = told.collect::<Vec<_>>().join("\n");
+        assert!(self.0.is_empty() || std::thread::panicking(), "{} are wrong:\n{told}", self.0.len());
+    }
+}

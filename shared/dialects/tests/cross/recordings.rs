@@ -39,14 +39,25 @@ impl Recording {
         self.json["request"].get("body").filter(|body| body.is_object())
     }
 
+    /// The model in the path, where the wire has it there.
+    pub fn model(&self) -> &str {
+        let url = self.json["request"]["url"].as_str().unwrap_or("");
+        let after = ["/model/", "/models/"].iter().find_map(|part| url.split_once(part));
+        after
+            .and_then(|(_, rest)| rest.split(['/', ':', '?', '%']).next())
+            .filter(|name| !name.is_empty())
+            .unwrap_or("m")
+    }
+
     pub fn status(&self) -> u64 {
         self.json["response"]["status"].as_u64().unwrap_or(200)
     }
 
-    /// A whole answer.
+    /// A whole answer; one that waits in a queue is none.
     pub fn answer(&self) -> Option<&Value> {
         let body = self.json["response"].get("body").filter(|body| body.is_object() && self.status() == 200);
-        body.filter(|body| body.get("error").is_none_or(Value::is_null))
+        let waits = |body: &Value| ["in_progress", "queued"].iter().any(|status| body["status"] == *status);
+        body.filter(|body| body.get("error").is_none_or(Value::is_null) && !waits(body))
     }
 
     /// A stream's bytes: as recorded, or framed anew.

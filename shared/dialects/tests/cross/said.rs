@@ -42,6 +42,10 @@ pub struct Asked {
     /// Functions and their schemas.
     pub tools: Vec<(String, Value)>,
     pub no_tools: bool,
+    /// All turns in one text, in some model's own layout.
+    pub prompt: Option<String>,
+    /// The one tool that must be called.
+    pub chosen: Option<String>,
     pub calls: Vec<Call>,
 }
 

@@ -1,8 +1,9 @@
 //! Streams.
 
 use super::{
+    Wrong,
     answers::{REPLY, expected, same},
-    kits::pairs,
+    kits::{Kit, pairs},
     recordings::recordings,
     said::Answer,
 };
@@ -31,37 +32,42 @@ fn encoded(wire: Wire, events: &[Event]) -> Vec<u8> {
 
 #[test]
 fn s8_streams_tell_every_caller_the_same() {
-    let mut total = 0;
+    let (mut total, mut wrong) = (0, Wrong::default());
     for (from, to) in pairs() {
         let pair = format!("{} to {}", from.wire, to.wire);
         let (mut ran, mut cut, mut failed) = (0, 0, 0);
         for recording in recordings(from) {
             let Some(bytes) = recording.stream() else { continue };
-            let what = format!("{pair}: {}", recording.file);
-            let said: Answer = (from.stream)(&bytes);
-            let (events, whole) = decoded(from.wire, &bytes, &what);
-            let written = encoded(to.wire, &events);
-            let told = (to.stream)(&written);
-            if said.failed {
-                assert!(told.failed && !told.whole, "{what}: an error must stay one [S4]");
-                failed += 1;
-                continue;
-            }
-            assert_eq!(whole, said.whole, "{what}: [S3]");
-            if whole {
-                (to.suits)(&written, &what);
-                same(told, expected(from, to, said), &what);
-                ran += 1;
-            } else {
-                cut += 1;
-            }
+            wrong.unless(|| {
+                let said = (from.stream)(&bytes);
+                let count = match () {
+                    () if said.failed => &mut failed,
+                    () if said.whole => &mut ran,
+                    () => &mut cut,
+                };
+                *count += 1;
+                told(from, to, &bytes, said, &format!("{pair}: {}", recording.file));
+            });
         }
         println!("{pair}: {ran} streams, {failed} that failed, {cut} that were cut");
-        assert!(
-            ran >= from.least.streams && failed >= from.least.failed && cut <= 4,
-            "{pair}: {ran}, {failed} failed, {cut} cut"
-        );
+        let enough = ran >= from.least.streams && failed >= from.least.failed && cut <= 4;
+        wrong.unless(|| assert!(enough, "{pair}: {ran}, {failed} failed, {cut} cut"));
         total += ran + failed;
     }
     println!("{total} streams");
+}
+
+/// A stream that said this is told to another wire's caller.
+fn told(from: &Kit, to: &Kit, bytes: &[u8], said: Answer, what: &str) {
+    let (events, whole) = decoded(from.wire, bytes, what);
+    let written = encoded(to.wire, &events);
+    let told = (to.stream)(&written);
+    if said.failed {
+        return assert!(told.failed && !told.whole, "{what}: an error must stay one [S4]");
+    }
+    assert_eq!(whole, said.whole, "{what}: [S3]");
+    if whole {
+        (to.suits)(&written, what);
+        same(told, expected(from, to, said), what);
+    }
 }

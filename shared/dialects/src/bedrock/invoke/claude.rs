@@ -19,6 +19,8 @@ const VERSION: &str = r#""bedrock-2023-05-31""#;
 const VERSION_FIELD: &str = "anthropic_version";
 /// Fields that the path takes the place of.
 const IN_PATH: [&str; 2] = ["model", "stream"];
+/// Fields that Anthropic alone serves: Bedrock refuses them; a tier is a header of this operation.
+const ANTHROPICS: [&str; 6] = ["cache_control", "container", "inference_geo", "mcp_servers", "service_tier", "speed"];
 
 /// The form.
 pub struct Claude;
@@ -51,10 +53,9 @@ impl Codec for Claude {
         let node = parse(body.as_bytes()).map_err(Error::from)?;
         let mut edits = vec![Edit::set(&[VERSION_FIELD], VERSION)];
         edits.extend(IN_PATH.map(Edit::remove));
-        // A tier is a header of this operation.
-        if node.get("service_tier").is_some() {
-            edits.push(Edit::remove("service_tier"));
-            dropped.push("service_tier".to_owned());
+        for field in ANTHROPICS.iter().filter(|field| node.get(field).is_some()) {
+            edits.push(Edit::remove(field));
+            dropped.push((*field).to_owned());
         }
         if let Some((_, betas)) = request.extensions.of(Wire::BedrockInvoke).find(|(field, _)| *field == BETAS) {
             edits.push(Edit::set(&[BETAS], betas.as_str()));

@@ -61,11 +61,28 @@ pub fn block(node: &Node<'_>) -> Result<Content, Malformed> {
     })
 }
 
-/// `thinking` blocks are Claude's; OpenRouter says in `format` whose its details are.
+/// `thinking` blocks are Claude's unless their `format` says otherwise; OpenRouter says in it whose its details are.
 fn maker(node: &Node<'_>) -> Dialect {
     let details = node.str_of("type").is_some_and(|kind| kind.starts_with("reasoning."));
-    let claude = node.str_of("format").is_some_and(|format| format.starts_with("anthropic"));
-    if details && !claude { Dialect::OpenAi } else { Dialect::Anthropic }
+    let format = node.str_of("format").unwrap_or_default();
+    match () {
+        () if !details && format == GEMINIS => Dialect::Gemini,
+        () if !details && format == COHERES => Dialect::Cohere,
+        () if details && !format.starts_with("anthropic") => Dialect::OpenAi,
+        () => Dialect::Anthropic,
+    }
+}
+
+/// The `format` of blocks that another maker than Claude signed.
+const GEMINIS: &str = "google-gemini-v1";
+const COHERES: &str = "cohere-v1";
+
+fn format_of(content: &Content) -> Option<&'static str> {
+    match made_by(content)? {
+        Dialect::Gemini => Some(GEMINIS),
+        Dialect::Cohere => Some(COHERES),
+        Dialect::Anthropic | Dialect::Bedrock | Dialect::OpenAi => None,
+    }
 }
 
 fn signature(node: &Node<'_>, made_by: Dialect) -> Option<Signature> {
@@ -87,26 +104,26 @@ pub fn write_answer(o: &mut Object<'_>, content: &[Block]) {
     if !text.is_empty() {
         o.string("reasoning_content", &text);
     }
-    write_blocks(o, content);
+    write_blocks(o, content.iter().map(|block| &block.content));
     write_details(o, content, false);
 }
 
 /// Writes the thoughts of a history: what hosts of this dialect made themselves, and what Claude made to a Claude behind
 /// such a host, in the forms both kinds of host read. Elsewhere another maker's signature is worth nothing.
 pub fn write_history(o: &mut Object<'_>, content: &[Block], claude: bool) {
-    let text = texts(content, |signature| signature.is_none() || claude);
+    let text = texts(content, |signature| signature.is_none_or(|signature| claude && !is_strange(signature.made_by)));
     if !text.is_empty() {
         o.string("reasoning_content", &text);
     }
     if claude {
-        write_blocks(o, content);
+        write_blocks(o, content.iter().map(|block| &block.content).filter(|content| format_of(content).is_none()));
     }
     write_details(o, content, claude);
 }
 
 /// Whether a history leaves this thought out: OpenAI itself refuses the fields of all.
 pub fn is_lost(content: &Content, host: Host) -> bool {
-    (is_claudes(content) && !host.claude) || (is_thought(content) && host.openai)
+    (is_claudes(content) && !host.claude) || format_of(content).is_some() || (is_thought(content) && host.openai)
 }
 
 fn texts(content: &[Block], wanted: impl Fn(Option<&Signature>) -> bool) -> String {
@@ -119,7 +136,12 @@ fn texts(content: &[Block], wanted: impl Fn(Option<&Signature>) -> bool) -> Stri
 
 /// Signed or encrypted by Claude, on whichever platform.
 fn is_claudes(content: &Content) -> bool {
-    made_by(content).is_some_and(|maker| maker != Dialect::OpenAi)
+    made_by(content).is_some_and(|maker| maker != Dialect::OpenAi && !is_strange(maker))
+}
+
+/// A maker whose thoughts no host of this dialect takes back.
+fn is_strange(maker: Dialect) -> bool {
+    matches!(maker, Dialect::Cohere | Dialect::Gemini)
 }
 
 fn is_openais(content: &Content) -> bool {
@@ -138,11 +160,11 @@ fn made_by(content: &Content) -> Option<Dialect> {
     }
 }
 
-/// `thinking_blocks`: every thought but another host's, if Claude signed any.
-fn write_blocks(o: &mut Object<'_>, content: &[Block]) {
-    if content.iter().any(|block| is_claudes(&block.content)) {
-        let blocks = content.iter().filter(|block| is_thought(&block.content) && !is_openais(&block.content));
-        o.array("thinking_blocks", |array| blocks.for_each(|block| write_block(array, None, &block.content)));
+/// `thinking_blocks`: every thought but another host's, if any of them is signed.
+fn write_blocks<'c>(o: &mut Object<'_>, content: impl Iterator<Item = &'c Content>) {
+    let blocks: Vec<&Content> = content.filter(|content| is_thought(content) && !is_openais(content)).collect();
+    if blocks.iter().any(|content| made_by(content).is_some()) {
+        o.array("thinking_blocks", |array| blocks.iter().for_each(|content| write_block(array, None, content)));
     }
 }
 
@@ -151,7 +173,7 @@ fn write_details(o: &mut Object<'_>, content: &[Block], claude: bool) {
     let signed = |content: &Content| is_openais(content) || (claude && is_claudes(content));
     if content.iter().any(|block| signed(&block.content)) {
         let details = content.iter().map(|block| &block.content).filter(|content| is_thought(content));
-        let details = details.filter(|content| claude || !is_claudes(content));
+        let details = details.filter(|content| format_of(content).is_none() && (claude || !is_claudes(content)));
         o.array("reasoning_details", |array| details.for_each(|content| write_detail(array, content)));
     }
 }
@@ -181,9 +203,11 @@ fn write_block(array: &mut Array<'_>, index: Option<u64>, content: &Content) {
             Content::Reasoning { text, signature } => {
                 let signature = signature.as_ref().map(|signature| signature.value.as_str());
                 o.string("type", "thinking").string("thinking", text).maybe_string("signature", signature);
+                o.maybe_string("format", format_of(content));
             }
             Content::RedactedReasoning { data } => {
                 o.string("type", "redacted_thinking").string("data", &data.value);
+                o.maybe_string("format", format_of(content));
             }
             _ => {}
         }
@@ -193,7 +217,7 @@ fn write_block(array: &mut Array<'_>, index: Option<u64>, content: &Content) {
 /// A delta that carries one whole signed or encrypted thought; `index` is its place among the choice's.
 pub fn delta(index: u64, content: &Content) -> String {
     write::object(|o| {
-        if is_claudes(content) {
+        if !is_openais(content) {
             o.array("thinking_blocks", |array| write_block(array, Some(index), content));
         } else {
             o.array("reasoning_details", |array| write_detail(array, content));

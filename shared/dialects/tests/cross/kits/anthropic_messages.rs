@@ -12,6 +12,7 @@ mod features;
 
 pub const KIT: Kit = Kit {
     wire: Wire::AnthropicMessages,
+    body_of: None,
     title: "Messages",
     answer,
     stream,
@@ -31,6 +32,7 @@ pub const KIT: Kit = Kit {
         ("refusal", End::Guardrail),
         ("pause_turn", End::Paused),
         ("end_turn", End::Malformed),
+        ("refusal", End::Refused),
     ],
     tellable: |answer| answer.choices.truncate(1),
     askable: all,
@@ -43,7 +45,7 @@ pub const KIT: Kit = Kit {
 
 // ---- answers
 
-fn answer(body: &Value) -> Answer {
+pub fn answer(body: &Value) -> Answer {
     Answer { choices: vec![said(body)], usage: usage(&body["usage"]), ..Answer::default() }
 }
 
@@ -86,9 +88,14 @@ fn usage(usage: &Value) -> Usage {
 }
 
 fn stream(bytes: &[u8]) -> Answer {
+    told(&events(bytes))
+}
+
+/// What the events of a stream say.
+pub fn told(events: &[Value]) -> Answer {
     let mut answer = Answer::default();
     let mut message = json!({"content": [], "usage": {}});
-    for event in events(bytes) {
+    for event in events {
         match event["type"].as_str().unwrap() {
             "message_start" => merge(&mut message["usage"], &event["message"]["usage"]),
             "content_block_start" => {
@@ -135,9 +142,13 @@ fn grow(block: &mut Value, delta: &Value) {
 
 /// One block is open at a time, and what stands at the beginning and the end stands there.
 fn suits(bytes: &[u8], what: &str) {
+    suit(&events(bytes), what);
+}
+
+pub fn suit(events: &[Value], what: &str) {
     let mut kinds = Vec::new();
     let (mut open, mut next) = (None, 0);
-    for event in events(bytes) {
+    for event in events {
         let (kind, index) = (event["type"].as_str().unwrap().to_owned(), event["index"].as_u64());
         match kind.as_str() {
             "content_block_start" => {
@@ -156,9 +167,10 @@ fn suits(bytes: &[u8], what: &str) {
 
 // ---- requests
 
-fn request(body: &Value) -> Asked {
+pub fn request(body: &Value) -> Asked {
     let mut asked = Asked { no_tools: body["tool_choice"]["type"] == "none", ..Asked::default() };
     let functions = list(&body["tools"]).filter(|tool| tool.get("type").is_none_or(|kind| kind == "custom"));
+    asked.chosen = body["tool_choice"]["name"].as_str().map(str::to_owned);
     asked.tools = functions.map(|f| (f["name"].as_str().unwrap().to_owned(), schema(f.get("input_schema")))).collect();
     content(&body["system"], &mut asked, |asked| &mut asked.system);
     for message in list(&body["messages"]) {
@@ -219,7 +231,7 @@ fn result(block: &Value, asked: &mut Asked) {
 
 // ---- rules
 
-fn obeys(body: &Value, what: &str) {
+pub fn obeys(body: &Value, what: &str) {
     let cap = body["max_tokens"].as_u64().unwrap_or(0);
     assert!(body["model"].is_string() && cap > 0, "{what}: required fields");
     let messages = body["messages"].as_array().unwrap();

@@ -12,6 +12,7 @@ mod features;
 
 pub const KIT: Kit = Kit {
     wire: Wire::BedrockConverse,
+    body_of: None,
     title: "Converse",
     answer,
     stream,
@@ -32,6 +33,7 @@ pub const KIT: Kit = Kit {
         ("malformed_model_output", End::Malformed),
         ("malformed_tool_use", End::Malformed),
         ("end_turn", End::Paused),
+        ("content_filtered", End::Refused),
     ],
     tellable,
     askable: all,
@@ -43,7 +45,7 @@ pub const KIT: Kit = Kit {
     model_for: |_| "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     plain: || json!({"inferenceConfig": {"maxTokens": 9000}, "messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
     features: features::features,
-    least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
+    least: Least { answers: 100, streams: 25, failed: 1, requests: 120 },
 };
 
 /// It says one thing, and has no field for how much of it was thought.
@@ -66,7 +68,7 @@ fn framed(piece: &Value) -> Vec<u8> {
 
 // ---- answers
 
-fn answer(body: &Value) -> Answer {
+pub fn answer(body: &Value) -> Answer {
     let said = said(&body["output"]["message"]["content"], body);
     Answer { choices: vec![said], usage: usage(&body["usage"]), ..Answer::default() }
 }
@@ -109,9 +111,14 @@ fn usage(usage: &Value) -> Usage {
 }
 
 fn stream(bytes: &[u8]) -> Answer {
+    told(frames(bytes))
+}
+
+/// What the frames of a stream say.
+pub fn told(frames: Vec<(String, Value)>) -> Answer {
     let mut answer = Answer::default();
     let (mut content, mut end) = (json!([]), Value::Null);
-    for (name, payload) in frames(bytes) {
+    for (name, payload) in frames {
         let at = count(&payload, "contentBlockIndex") as usize;
         match name.as_str() {
             "contentBlockStart" => put(&mut content, at, payload["start"].clone()),
@@ -185,7 +192,7 @@ fn suits(bytes: &[u8], what: &str) {
 }
 
 /// Names and payloads of AWS event-stream frames.
-fn frames(bytes: &[u8]) -> Vec<(String, Value)> {
+pub fn frames(bytes: &[u8]) -> Vec<(String, Value)> {
     let (mut rest, mut frames) = (bytes, Vec::new());
     while !rest.is_empty() {
         let number = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap()) as usize;
@@ -213,9 +220,10 @@ fn name(mut headers: &[u8]) -> Option<String> {
 
 // ---- requests
 
-fn request(body: &Value) -> Asked {
+pub fn request(body: &Value) -> Asked {
     let mut asked = Asked::default();
     let functions = list(&body["toolConfig"]["tools"]).filter_map(|tool| tool.get("toolSpec"));
+    asked.chosen = body["toolConfig"]["toolChoice"]["tool"]["name"].as_str().map(str::to_owned);
     asked.tools = functions
         .map(|f| (f["name"].as_str().unwrap().replace("_x2e_", "."), schema(f["inputSchema"].get("json"))))
         .collect();
@@ -280,7 +288,7 @@ fn result(result: &Value, asked: &mut Asked) {
 
 // ---- rules, as AWS documents them
 
-fn obeys(body: &Value, what: &str) {
+pub fn obeys(body: &Value, what: &str) {
     let messages = body["messages"].as_array().unwrap();
     assert_eq!(messages[0]["role"], "user", "{what}: the user speaks first");
     let (mut before, mut open) = (&Value::Null, Vec::new());

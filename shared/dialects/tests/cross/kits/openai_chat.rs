@@ -12,6 +12,7 @@ mod features;
 
 pub const KIT: Kit = Kit {
     wire: Wire::OpenAiChat,
+    body_of: None,
     title: "Chat",
     answer,
     stream,
@@ -31,6 +32,7 @@ pub const KIT: Kit = Kit {
         ("content_filter", End::Guardrail),
         ("stop", End::Paused),
         ("stop", End::Malformed),
+        ("content_filter", End::Refused),
     ],
     tellable: all,
     askable: all,
@@ -92,7 +94,8 @@ impl Gathered {
         // Claude's are good elsewhere, other makers' are not.
         let claudes = |detail: &&Value| detail["format"].as_str().is_some_and(|format| format.starts_with("anthropic"));
         let details = list(&message["reasoning_details"]).filter(claudes);
-        for block in list(&message["thinking_blocks"]).chain(details) {
+        let blocks = list(&message["thinking_blocks"]).filter(|block| block.get("format").is_none());
+        for block in blocks.chain(details) {
             self.seals.extend(block["signature"].as_str().or(block["data"].as_str()).map(str::to_owned));
         }
         self.refusal += message["refusal"].as_str().unwrap_or("");
@@ -218,6 +221,7 @@ fn suits(bytes: &[u8], what: &str) {
 fn request(body: &Value) -> Asked {
     let mut asked = Asked { no_tools: body["tool_choice"] == "none", ..Asked::default() };
     let functions = list(&body["tools"]).filter_map(|tool| tool.get("function")).chain(list(&body["functions"]));
+    asked.chosen = body["tool_choice"]["function"]["name"].as_str().map(str::to_owned);
     asked.tools = functions.map(|f| (f["name"].as_str().unwrap().to_owned(), schema(f.get("parameters")))).collect();
     for message in list(&body["messages"]) {
         match message["role"].as_str().unwrap() {

@@ -72,7 +72,10 @@ impl Parts {
                 self.settle();
                 self.written.push(opaque.json.as_str().to_owned());
             }
-            Content::Other(_) => return Ok(false),
+            Content::Other(opaque) => match crate::bedrock::converse::in_words(opaque) {
+                Some(text) => self.text(&text),
+                None => return Ok(false),
+            },
         }
         Ok(true)
     }

@@ -21,7 +21,7 @@ pub fn write(o: &mut Object<'_>, reasoning: Option<&Reasoning>, model: &str, dro
     o.object("thinkingConfig", |o| {
         match &asked {
             Asked::Budget(tokens) => drop(o.raw("thinkingBudget", tokens)),
-            Asked::Level(level) => drop(o.string("thinkingLevel", level)),
+            Asked::Level(level) => drop(o.string("thinkingLevel", &level.to_ascii_uppercase())),
             Asked::Nothing => {}
         }
         // Callers who ask for thought in other dialects are used to seeing it.
@@ -102,8 +102,8 @@ mod tests {
         for (reasoning, model, expected) in [
             (effort("high"), "gemini-2.5-flash", r#"{"thinkingBudget":4096,"includeThoughts":true}"#),
             (effort("minimal"), "gemini-2.5-flash-lite", r#"{"thinkingBudget":512,"includeThoughts":true}"#),
-            (effort("high"), "gemini-3-pro-preview", r#"{"thinkingLevel":"high","includeThoughts":true}"#),
-            (effort("minimal"), "gemini-3-pro-preview", r#"{"thinkingLevel":"low","includeThoughts":true}"#),
+            (effort("high"), "gemini-3-pro-preview", r#"{"thinkingLevel":"HIGH","includeThoughts":true}"#),
+            (effort("minimal"), "gemini-3-pro-preview", r#"{"thinkingLevel":"LOW","includeThoughts":true}"#),
             (Reasoning::Budget(90_000), "gemini-2.5-pro", r#"{"thinkingBudget":32768,"includeThoughts":true}"#),
             (Reasoning::Budget(77), "gemini-3-flash", r#"{"thinkingBudget":77,"includeThoughts":true}"#),
             (Reasoning::Disabled, "gemini-2.5-flash", r#"{"thinkingBudget":0,"includeThoughts":false}"#),

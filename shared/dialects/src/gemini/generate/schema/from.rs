@@ -10,6 +10,9 @@ use domain::Json;
 /// Fields whose name in JSON Schema is the camel case one, and whose values may be numbers in quotes.
 const COUNTS: [&str; 6] = ["maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"];
 
+/// Types by the numbers that some clients of Vertex send.
+const TYPES: [&str; 8] = ["type_unspecified", "string", "number", "integer", "boolean", "array", "object", "null"];
+
 /// A schema as JSON Schema.
 pub fn to_json_schema(schema: &Node<'_>) -> Json {
     Json::verbatim(converted(schema))
@@ -55,7 +58,9 @@ fn field(o: &mut Object<'_>, key: &str, value: &Node<'_>, nullable: bool) {
 }
 
 fn write_type(o: &mut Object<'_>, value: &Node<'_>, nullable: bool) {
-    match value.as_str().map(str::to_ascii_lowercase).as_deref() {
+    let numbered = || value.as_integer().and_then(|number| TYPES.get(usize::try_from(number).ok()?));
+    let named = value.as_str().map(str::to_ascii_lowercase);
+    match named.as_deref().or_else(|| numbered().copied()) {
         Some("type_unspecified") => {}
         Some(kind) if nullable => drop(o.array("type", |array| [kind, "null"].iter().for_each(|k| array.string(k)))),
         Some(kind) => drop(o.string("type", kind)),

@@ -81,6 +81,8 @@ impl Encoder {
             more(o);
             write_origin(o, &self.model, &self.call_id);
         });
+        // Arguments stand as they were written, and official clients read each line as a whole event.
+        let data = if data.contains(['\n', '\r']) { data.replace(['\n', '\r'], " ") } else { data };
         out.extend_from_slice(sse::event(None, &data).as_bytes());
     }
 

@@ -23,6 +23,13 @@ use items::Items;
 /// What chat calls by the same name and OpenAI's own hosts take on both wires.
 const SHARED: [&str; 4] = ["prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"];
 
+/// Tiers there are.
+const TIERS: [&str; 5] = ["auto", "default", "flex", "priority", "scale"];
+/// Efforts there are.
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+/// The smallest output cap that is taken.
+const LEAST_CAP: u64 = 16;
+
 pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> {
     if request.n.is_some_and(|n| n > 1) {
         return Err(Error::invalid(
@@ -46,7 +53,10 @@ pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> 
         });
         write_tools(o, request, target, &mut dropped);
         let cap = target.output_cap.or(request.max_output_tokens);
-        o.maybe_number("max_output_tokens", cap.map(|cap| cap.min(target.max_output.unwrap_or(u64::MAX))));
+        o.maybe_number(
+            "max_output_tokens",
+            cap.map(|cap| cap.min(target.max_output.unwrap_or(u64::MAX)).max(LEAST_CAP)),
+        );
         write_sampling(o, request, target, &mut dropped);
         write_text(o, request, schema.is_some());
         write_reasoning(o, request, target, &mut dropped);
@@ -160,7 +170,7 @@ fn write_reasoning(o: &mut Object<'_>, request: &Request, target: &Target<'_>, d
         }
         Some(Reasoning::Disabled | Reasoning::Adaptive { effort: None }) | None => None,
     };
-    let taken = effort.filter(|_| target.takes_effort());
+    let taken = effort.filter(|effort| target.takes_effort() && EFFORTS.contains(effort));
     if taken.is_none() && effort.is_some() {
         dropped.push("reasoning_effort".to_owned());
     }
@@ -205,7 +215,7 @@ fn write_who(o: &mut Object<'_>, request: &Request, dropped: &mut Vec<String>) {
     }
     match request.service_tier.as_deref() {
         Some("standard_only") => drop(o.string("service_tier", "default")),
-        Some("reserved") => dropped.push("service_tier".to_owned()),
+        Some(tier) if !TIERS.contains(&tier) => dropped.push("service_tier".to_owned()),
         tier => drop(o.maybe_string("service_tier", tier)),
     }
 }

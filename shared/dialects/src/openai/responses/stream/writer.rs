@@ -411,10 +411,16 @@ impl Writer {
             }
             (Body::Call { arguments, custom: false, name, .. }, _) => {
                 // Clients read the arguments as JSON, and nothing is none.
-                if arguments.is_empty() {
+                let silent = arguments.is_empty();
+                if silent {
                     arguments.push_str("{}");
                 }
                 let (name, arguments) = (name.clone(), arguments.clone());
+                if silent {
+                    self.event(out, "response.function_call_arguments.delta", |o| {
+                        place(o, &id, at).string("delta", &arguments);
+                    });
+                }
                 self.event(out, "response.function_call_arguments.done", |o| {
                     place(o, &id, at).string("name", &name).string("arguments", &arguments);
                 });

@@ -79,7 +79,8 @@ fn content() -> Features {
     let pdf = json!({"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="});
     let search =
         json!({"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "x"}]});
-    let cited = json!({"type": "text", "text": "y", "citations": [{"type": "page_location", "cited_text": "z"}]});
+    let cited = json!({"type": "text", "text": "y", "citations": [{"type": "page_location", "cited_text": "z",
+        "document_index": 0, "document_title": "t", "start_page_number": 1, "end_page_number": 2}]});
     vec![
         ("system", json!({"system": "s"})),
         (

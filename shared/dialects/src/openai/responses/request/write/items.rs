@@ -70,6 +70,14 @@ impl<'t> Items<'t> {
             items.message(message, &format!("messages.{at}"))?;
         }
         items.flush();
+        // Instructions alone ask for nothing: then they are the input.
+        if items.written.is_empty()
+            && items.instructions.take().is_some()
+            && let Some(message) = request.messages.first()
+        {
+            items.message(message, "messages.0")?;
+            items.flush();
+        }
         if items.written.is_empty() {
             return Err(Error::invalid("messages", "nothing in them can be said to this provider"));
         }
