@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, Stop> {
         self.at += 1;
         let start = self.at;
-        let plain = self.rest().bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20);
+        let plain = plain(self.rest().as_bytes());
         self.at += plain.ok_or_else(|| self.stop_at_end("unterminated string"))?;
         let text = self.text.get(start..self.at).unwrap_or("");
         if self.eat(b'"') {
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
                 Some(b) if b < 0x20 => return Err(self.stop("a control character inside a string")),
                 Some(_) => {
                     let rest = self.rest();
-                    let run = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
+                    let run = plain(rest.as_bytes()).unwrap_or(rest.len());
                     text.push_str(rest.get(..run).unwrap_or(""));
                     self.at += run;
                 }
@@ -284,6 +284,25 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// How many bytes stand before a quote, a backslash or a control character; `None` if there is none of these.
+fn plain(bytes: &[u8]) -> Option<usize> {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let marked = words.iter().map(|word| marks(u64::from_le_bytes(*word)));
+    if let Some((at, marks)) = marked.enumerate().find(|(_, marks)| *marks != 0) {
+        return Some(at * 8 + marks.trailing_zeros() as usize / 8);
+    }
+    let at = tail.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20)?;
+    Some(words.len() * 8 + at)
+}
+
+/// Eight bytes at once: the lowest bit that is set lies in the first byte that is a quote, a backslash or below a space.
+/// A subtraction borrows into a byte's top bit where the byte is smaller and had no top bit of its own.
+fn marks(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word & (ONES * 0x80);
+    below(word ^ (ONES * 0x22), 1) | below(word ^ (ONES * 0x5c), 1) | below(word, 0x20)
+}
+
 fn is_duplicate<'a>(fields: &[(Cow<'a, str>, Node<'a>)], seen: &mut HashSet<Cow<'a, str>>, key: Cow<'a, str>) -> bool {
     if fields.len() < PAIRWISE {
         return fields.iter().any(|(name, _)| *name == key);
@@ -298,6 +317,14 @@ fn is_duplicate<'a>(fields: &[(Cow<'a, str>, Node<'a>)], seen: &mut HashSet<Cow<
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_string_ends_where_a_walk_byte_by_byte_says_so(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let walked = bytes.iter().position(|b| *b == b'"' || *b == b'\\' || *b < 0x20);
+            prop_assert_eq!(plain(&bytes), walked);
+        }
+    }
 
     fn refusal(text: &str) -> Malformed {
         parse(text.as_bytes()).expect_err(text)
