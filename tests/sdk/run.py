@@ -40,6 +40,9 @@ PATHS = {
     "cohere": "/v2/chat",
     "openai": "/v1/chat/completions",
 }
+# Where what is not a chat is answered as the stand-in does by itself.
+SERVICES = ["/v1/embeddings", "/v1/moderations", "/v1/images/*", "/v1/audio/*", "/v2/embed", "/v2/rerank"]
+EMBEDDERS = ["amazon.titan-embed-text-v2:0"]
 # The texts of the tests that choose an answer; a conversation with a result also holds the request for the tool.
 TEXTS = [("tool-result", "The tool says 18."), ("tool-call", "Please use the tool."), ("plain", "Say something plain.")]
 # Suites of Python tests: the virtual environment of each, and the folder of its tests.
@@ -172,7 +175,8 @@ def made_key(base, admin, gateway):
 
 def script():
     """A plan for each recorded answer: chosen by path, mode, and a text of the conversation."""
-    plans = []
+    plans = [{"name": path, "match": {"path": path}} for path in SERVICES]
+    plans += [{"name": model, "match": {"model": model}} for model in EMBEDDERS]
     for upstream, path in PATHS.items():
         for kind, text in TEXTS:
             for stream in (False, True):

@@ -15,6 +15,11 @@ fn vector(text: &str, length: Option<u64>) -> Vec<f32> {
     (0..length).map(|at| ((seed.wrapping_mul(at * 2 + 1) % 2048) as f32 - 1024.0) / 1024.0).collect()
 }
 
+/// Little-endian 32-bit floats in base64.
+fn packed(vector: &[f32]) -> String {
+    STANDARD.encode(vector.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>())
+}
+
 /// Texts and how many tokens they are worth; lists of ids are texts too.
 fn inputs(value: Option<&Value>) -> Result<(Vec<String>, u64), Fault> {
     let whole = |ids: &[Value]| ids.iter().all(Value::is_u64).then(|| Value::Array(ids.to_vec()).to_string());
@@ -37,15 +42,14 @@ pub(super) fn openai(model: &str, body: &Value) -> Result<Plain, Fault> {
     only(body, &["dimensions", "encoding_format", "input", "model", "user"])?;
     let (texts, tokens) = inputs(body.get("input"))?;
     let length = body.get("dimensions").and_then(Value::as_u64);
-    let packed = match body.get("encoding_format").and_then(Value::as_str) {
+    let is_packed = match body.get("encoding_format").and_then(Value::as_str) {
         None | Some("float") => false,
         Some("base64") => true,
         Some(_) => return Err(missing("encoding_format")),
     };
     let entry = |(index, text): (usize, &String)| {
         let vector = vector(text, length);
-        let bytes = || STANDARD.encode(vector.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>());
-        let embedding = if packed { json!(bytes()) } else { json!(vector) };
+        let embedding = if is_packed { json!(packed(&vector)) } else { json!(vector) };
         json!({"object": "embedding", "index": index, "embedding": embedding})
     };
     let data: Vec<Value> = texts.iter().enumerate().map(entry).collect();
@@ -65,7 +69,12 @@ pub(super) fn cohere(body: &Value, on_bedrock: bool) -> Result<Plain, Fault> {
     let mut by_type = json!({});
     let kinds = body.get("embedding_types").and_then(Value::as_array);
     for kind in kinds.into_iter().flatten().filter_map(Value::as_str) {
-        put(&mut by_type, kind, if kind == "float" { json!(floats) } else { json!(rounded()) });
+        let vectors = match kind {
+            "float" => json!(floats),
+            "base64" => floats.iter().map(|vector| json!(packed(vector))).collect(),
+            _ => json!(rounded()),
+        };
+        put(&mut by_type, kind, vectors);
     }
     if kinds.is_none() && !on_bedrock {
         by_type = json!({ "float": floats });
