@@ -1,4 +1,4 @@
-//! Embeds the catalogue: every `catalog/*.yaml` becomes a line of `ROWS`, so a provider is one file.
+//! Embeds the catalogue: every `catalog/*.yaml` but the rules of parameters becomes a line of `FILES`, so a provider is one file.
 
 use std::{env, error::Error, fs, path::Path};
 
@@ -9,7 +9,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml") {
+        let is_rules = path.file_stem().is_some_and(|stem| stem == "parameters");
+        if path.extension().is_some_and(|extension| extension == "yaml") && !is_rules {
             files.push(path);
         }
     }

@@ -28,6 +28,8 @@ pub mod limits;
 pub mod media;
 /// Models as clients name them, and where each goes.
 pub mod models;
+/// What models take of the parameters of their wire.
+pub mod parameters;
 /// What models cost.
 pub mod prices;
 /// What is wrong with a configuration, and where.

@@ -1,6 +1,6 @@
 //! One place a call may go, with everything an attempt needs.
 
-use config::{Quirks, Rates};
+use config::{Quirks, Rates, parameters};
 use dialects::codec::Abilities;
 use domain::{Api, Error, Kind, ModelName, ProviderName, Service, Task, Wire};
 use http::HeaderValue;
@@ -69,59 +69,20 @@ pub fn nothing_to_try() -> Error {
     Error::gateway(Kind::NoHealthyTarget, "no provider could be tried for this model; try again shortly")
 }
 
-/// What the price table and the model's name say a model can do.
+/// What the price table and the rules of parameters say a model can do.
 pub fn abilities(model: &str, rates: Option<&Rates>) -> Abilities {
     let known = rates.filter(|rates| !rates.free && rates.context_window.is_some());
     let supports = known.map(|rates| rates.supports);
+    let takes = parameters::of(model);
     Abilities {
-        prompt_caching: supports.is_none_or(|s| s.prompt_caching),
-        response_schema: supports.is_none_or(|s| s.response_schema),
-        ..RULES.iter().find(|rule| rule.matches(model)).map_or_else(Abilities::default, |rule| rule.abilities)
+        prompt_caching: takes.prompt_caching.unwrap_or(supports.is_none_or(|s| s.prompt_caching)),
+        response_schema: takes.response_schema.unwrap_or(supports.is_none_or(|s| s.response_schema)),
+        sampling: takes.sampling,
+        one_of_temperature_and_top_p: takes.one_of_temperature_and_top_p,
+        adaptive_thinking: takes.adaptive_thinking,
+        openai_reasoning: takes.openai_reasoning,
     }
 }
-
-/// A rule about the parameters of a family of models, by pieces of the name.
-struct ParameterRule {
-    /// The name contains one of these.
-    any: &'static [&'static str],
-    abilities: Abilities,
-}
-
-impl ParameterRule {
-    fn matches(&self, model: &str) -> bool {
-        self.any.iter().any(|piece| model.contains(piece))
-    }
-}
-
-const PLAIN: Abilities = Abilities {
-    prompt_caching: true,
-    response_schema: true,
-    sampling: true,
-    one_of_temperature_and_top_p: false,
-    adaptive_thinking: false,
-    openai_reasoning: false,
-};
-
-/// The first that matches counts. Source: the vendors' model pages; newest Claude models refuse sampling parameters and
-/// think adaptively, Claude 4.5 takes one of temperature and top_p, OpenAI's reasoning models take no sampling.
-const RULES: [ParameterRule; 3] = [
-    ParameterRule {
-        any: &[
-            "claude-opus-4-7",
-            "claude-sonnet-4-7",
-            "claude-opus-4-8",
-            "claude-opus-5",
-            "claude-sonnet-5",
-            "claude-haiku-5",
-        ],
-        abilities: Abilities { sampling: false, adaptive_thinking: true, one_of_temperature_and_top_p: true, ..PLAIN },
-    },
-    ParameterRule {
-        any: &["claude-sonnet-4", "claude-opus-4", "claude-haiku-4"],
-        abilities: Abilities { one_of_temperature_and_top_p: true, ..PLAIN },
-    },
-    ParameterRule { any: &["o1", "o3", "o4-mini", "gpt-5"], abilities: Abilities { openai_reasoning: true, ..PLAIN } },
-];
 
 #[cfg(test)]
 mod tests {
