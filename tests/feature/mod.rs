@@ -13,6 +13,7 @@ mod last_byte;
 mod limits;
 mod models;
 mod passthrough;
+mod responses;
 mod routes;
 mod secrets;
 mod services;

@@ -15,6 +15,7 @@ use stores::{
     embedded::Embedded,
     keys::{Keys, Peppers},
     ledger::Ledger,
+    responses::Responses,
 };
 use tower::ServiceExt;
 
@@ -199,7 +200,8 @@ impl Portunus {
             None => Providers::build_renewing(&config, &dialer, &aws, setup.renewal).await.unwrap(),
         };
         let mut gateway =
-            Gateway::new(config.clone(), Arc::new(providers), keys.clone(), ledger.clone(), clock.clone());
+            Gateway::new(config.clone(), Arc::new(providers), keys.clone(), ledger.clone(), clock.clone())
+                .with_responses(Responses::new(table.clone(), &names));
         if let Some(every) = setup.keep_alive {
             gateway = gateway.with_keep_alive(every);
         }

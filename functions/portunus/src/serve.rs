@@ -23,6 +23,7 @@ use stores::{
     keys::{Keys, Peppers},
     ledger::Ledger,
     noop::NoopTable,
+    responses::Responses,
     rollups::Rollups,
     settings::Settings,
 };
@@ -98,7 +99,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let ledger = Arc::new(if options.benchmark_without_ledger { ledger } else { ledger.with_outbox(outbox.clone()) });
 
     let pump = Arc::new(DrainPump::new());
-    let gateway = Gateway::new(config.clone(), providers.clone(), keys.clone(), ledger.clone(), clock.clone());
+    let gateway = Gateway::new(config.clone(), providers.clone(), keys.clone(), ledger.clone(), clock.clone())
+        .with_responses(Responses::new(table.clone(), &names));
     let client = Edge::new(Arc::new(gateway), Some(pump.clone() as Arc<dyn Pump>));
     let calls = Calls::new(table.clone(), names.clone());
     let rollups = Rollups::new(table, names);

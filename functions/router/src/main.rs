@@ -15,6 +15,7 @@ use stack::{Stack, settings};
 use stores::{
     keys::{Keys, Peppers},
     ledger::Ledger,
+    responses::Responses,
     settings::Settings,
 };
 
@@ -38,6 +39,7 @@ async fn gateway(environment: &dyn Lookup) -> Result<Gateway, Error> {
     let dialer = Dialer::new(&config.egress)?;
     let providers = Arc::new(Providers::build(&config, &dialer, &stack.aws).await?);
     let keys = Arc::new(Keys::new(stack.table.clone(), stack.names.clone(), Peppers::one(pepper?)));
+    let responses = Responses::new(stack.table.clone(), &stack.names);
     let ledger = Arc::new(Ledger::new(stack.table, stack.names, stack.clock.clone()));
-    Ok(Gateway::new(config, providers, keys, ledger, stack.clock))
+    Ok(Gateway::new(config, providers, keys, ledger, stack.clock).with_responses(responses))
 }

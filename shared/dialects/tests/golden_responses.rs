@@ -355,7 +355,8 @@ fn answers_that_pass_differ_in_the_id_alone() {
     for case in cases() {
         let Some(answer) = case.answer().filter(|answer| answer["output"].is_array()) else { continue };
         let text = answer.to_string();
-        let relabelled = wire().relabel_response(&parse_answer(text.as_bytes()).unwrap(), "call_7", "{}").unwrap();
+        let echo = json!({ "store": answer["store"] }).to_string();
+        let relabelled = wire().relabel_response(&parse_answer(text.as_bytes()).unwrap(), "call_7", &echo).unwrap();
         let mut relabelled: Value = serde_json::from_str(&relabelled).unwrap();
         assert_eq!(relabelled["id"], "resp_7");
         relabelled["id"] = answer["id"].clone();

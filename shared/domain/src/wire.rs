@@ -34,13 +34,14 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire, in alphabetical order.
-    pub const ALL: [Wire; 6] = [
+    pub const ALL: [Wire; 7] = [
         Wire::AnthropicMessages,
         Wire::BedrockConverse,
         Wire::BedrockInvoke,
         Wire::CohereChat,
         Wire::OpenAiChat,
         Wire::OpenAiCompletions,
+        Wire::OpenAiResponses,
     ];
 
     /// The wire's name in configuration, golden folders and logs.

@@ -16,6 +16,7 @@ use dialects::{
 use domain::{
     Api, CallId, Dialect, Error, Kind, Operation, Secret, Service, Timestamp, Usage, Usd,
     call::{Reservation, UsageSource},
+    chat::Response,
     key::VirtualKey,
     media::{Picture, Units},
 };
@@ -55,7 +56,7 @@ impl Call {
     pub fn operation(&self) -> Operation {
         match self.route.serves {
             Serves::Inference(operation) => operation,
-            Serves::Health | Serves::Models | Serves::Service => Operation::Chat,
+            Serves::Health | Serves::Models | Serves::Response(_) | Serves::Service => Operation::Chat,
         }
     }
 
@@ -148,6 +149,8 @@ pub struct About {
     pub api: Api,
     /// Writes the answer.
     pub writer: Writer,
+    /// What the answer repeats of the request.
+    pub echo: Option<Arc<str>>,
     /// What a service will probably use, where nobody says.
     pub likely: Units,
     /// The most it can use.
@@ -171,6 +174,7 @@ impl About {
             id: call.id.clone(),
             api: call.api(),
             writer: Writer::of(call, request),
+            echo: call.api().wire().and_then(|wire| codec(wire).echo(&request.body)).map(Arc::from),
             likely: ask.likely,
             most: ask.most,
             picture: ask.picture,
@@ -208,8 +212,24 @@ impl About {
     /// What the gateway itself says in the stream.
     pub fn voice(&self) -> Box<dyn Encoder> {
         match self.writer {
-            Writer::Chat(codec) => codec.encoder(&self.reply()),
+            Writer::Chat(codec) => self.encoder(codec),
             Writer::Service(streams) => Box::new(Voice(streams.unwrap_or(Streams::Events))),
+        }
+    }
+
+    /// Writes the answer as a stream of a chat wire.
+    pub fn encoder(&self, codec: &dyn Codec) -> Box<dyn Encoder> {
+        match &self.echo {
+            Some(echo) => codec.encoder_to(&self.reply(), echo),
+            None => codec.encoder(&self.reply()),
+        }
+    }
+
+    /// Writes the answer as a whole of a chat wire.
+    pub fn encode(&self, codec: &dyn Codec, response: &Response) -> String {
+        match &self.echo {
+            Some(echo) => codec.encode_response_to(response, &self.reply(), echo),
+            None => codec.encode_response(response, &self.reply()),
         }
     }
 

@@ -84,6 +84,11 @@ impl Edge {
         match route.serves {
             Serves::Health => Ok(reply::health(id)),
             Serves::Models => Box::pin(self.models(request, id, path_model, received)).await,
+            Serves::Response(asked) => {
+                let query = request.uri().query().unwrap_or("").to_owned();
+                let call = self.read(request, id, route, path_model, received).await?;
+                Ok(reply::json(id, Box::pin(self.gateway.stored(&call, asked, &query)).await?))
+            }
             Serves::Inference(_) | Serves::Service => {
                 Box::pin(self.call(request, id, route, path_model, received)).await
             }

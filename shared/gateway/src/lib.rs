@@ -7,6 +7,8 @@
 pub mod admission;
 /// The stage types.
 pub mod call;
+/// What a request continues from, and what is kept of its answer.
+pub mod conversation;
 /// Counting tokens without generating any.
 mod counting;
 /// The edge: routes, limits, answers.
@@ -30,6 +32,7 @@ pub mod target;
 
 use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
 use config::{Config, Prices};
+use conversation::{Keep, Memory, kept::Asked};
 use domain::{Clock, Error, Operation};
 use futures::FutureExt;
 use identity::Identity;
@@ -44,7 +47,7 @@ use std::{
     },
     time::Duration,
 };
-use stores::{keys::Keys, ledger::Ledger};
+use stores::{keys::Keys, ledger::Ledger, responses::Responses};
 
 /// The gateway: built once, before the first call.
 pub struct Gateway {
@@ -54,6 +57,7 @@ pub struct Gateway {
     ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
     keep_alive: Duration,
+    memory: Option<Memory>,
 }
 
 /// How often an idle stream says that it is alive [L3].
@@ -74,7 +78,15 @@ impl Gateway {
             ledger,
             clock,
             keep_alive: KEEP_ALIVE,
+            memory: None,
         }
+    }
+
+    /// Where responses are kept that callers come back to. Without it none is, and none can be continued.
+    #[must_use]
+    pub fn with_responses(mut self, responses: Responses) -> Self {
+        self.memory = Some(Memory { responses, clock: self.clock.clone() });
+        self
     }
 
     /// Another interval between the keep-alives of idle streams, which is 15 seconds [L3].
@@ -97,6 +109,11 @@ impl Gateway {
         let caller = self.identity.identify(&call).await?; // who
         let body = call.body.clone();
         let request = http::read::request(&call, &body).await?; // what it says, read once
+        let thread = Box::pin(conversation::thread(self.memory.as_ref(), &call, &caller, &request)).await?; // what went before
+        let request = match &thread.body {
+            Some(body) => http::read::request(&call, body).await?,
+            None => request,
+        };
         if let Operation::CountTokens = call.operation() {
             return Box::pin(counting::count(self, &call, &caller, &request)).await;
         }
@@ -106,7 +123,14 @@ impl Gateway {
         let admitted = Box::pin(admission::admit(&self.ledger, &self.clock, caller, plan, about)).await?; // from here money is held
         let _ = progress.set(admitted.about.clone());
         let relayed = self.relay(&call, &request, &admitted).await; // attempts; the same wire passes, another is translated
-        Box::pin(self.settle(admitted, relayed)).await // usage → cost → settled or released → recorded
+        Box::pin(self.settle(admitted, relayed, thread.keep)).await // usage → cost → settled or released → recorded
+    }
+
+    /// What is asked of a stored response.
+    async fn stored(&self, call: &Call, asked: Asked, query: &str) -> Result<String, Error> {
+        let caller = self.identity.identify(call).await?;
+        let id = call.path_model.as_deref().unwrap_or("");
+        conversation::kept::answer(self.memory.as_ref(), &caller, asked, id, query).await
     }
 
     /// The attempts; a panic in them is a failure like any other, and is settled [L7].
@@ -129,7 +153,7 @@ impl Gateway {
     }
 
     /// Whole answers and failures are settled here, streams in their tail [L1].
-    async fn settle(&self, admitted: Admitted, relayed: Relayed) -> Result<Answer, Error> {
+    async fn settle(&self, admitted: Admitted, relayed: Relayed, keep: Option<Keep>) -> Result<Answer, Error> {
         let facts = http::reply::Facts::of(&admitted, &relayed);
         let (about, timeout) = (admitted.about.clone(), admitted.plan.timeout);
         let settlement = Settlement::new(self.ledger.clone(), self.clock.clone(), admitted).answered_by(
@@ -141,6 +165,9 @@ impl Gateway {
         match relayed.outcome {
             Outcome::Whole { body, metered } => {
                 let settled = settlement.settle(&metered, 200, None).await?;
+                if let Some(keep) = keep {
+                    keep.answer(&body).await;
+                }
                 let mut answer = facts.whole(&self.config, &about, body, &settled);
                 answer.headers.extend(http::reply::usage(&about, &metered.usage));
                 Ok(answer)
@@ -150,7 +177,7 @@ impl Gateway {
                 let total = about.received.instant.checked_add(timeout.total);
                 let deadline = [about.deadline, total].into_iter().flatten().min();
                 let limits = tail::Limits { idle: timeout.idle, keep_alive: self.keep_alive, deadline };
-                Ok(facts.stream(&about, tail::streamed(*live, settlement, voice, limits)))
+                Ok(facts.stream(&about, tail::streamed(*live, settlement, keep, voice, limits)))
             }
             Outcome::Failed { error, charge } => {
                 let status = error.status();

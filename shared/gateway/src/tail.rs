@@ -2,6 +2,7 @@
 
 use crate::{
     call::{Abandon, Streamed},
+    conversation::Keep,
     relay::live::{Live, Step},
     settlement::Settlement,
 };
@@ -20,6 +21,8 @@ pub struct Tail {
     live: Live,
     /// Taken when the call is settled.
     settlement: Option<Settlement>,
+    /// Taken when the answer is kept.
+    keep: Option<Keep>,
     /// Writes keep-alives and errors in the caller's dialect.
     voice: Box<dyn Encoder>,
     abandon: Arc<Abandon>,
@@ -60,11 +63,18 @@ enum Woke {
 }
 
 /// The stream for the caller.
-pub fn streamed(live: Live, settlement: Settlement, voice: Box<dyn Encoder>, limits: Limits) -> Streamed {
+pub fn streamed(
+    live: Live,
+    settlement: Settlement,
+    keep: Option<Keep>,
+    voice: Box<dyn Encoder>,
+    limits: Limits,
+) -> Streamed {
     let abandon = Arc::new(Abandon::default());
     let tail = Tail {
         live,
         settlement: Some(settlement),
+        keep,
         voice,
         abandon: abandon.clone(),
         limits,
@@ -144,7 +154,7 @@ impl Tail {
         }
     }
 
-    /// Settles, then says the last words: nothing runs after them.
+    /// Settles, keeps what the caller may come back to, then says the last words: nothing runs after them.
     async fn end(&mut self) -> Option<Bytes> {
         self.state = State::Done;
         let pending = self.live.take_out();
@@ -152,8 +162,14 @@ impl Tail {
         let metered = self.live.meter().metered(settlement.about().request_bytes);
         let mut out = pending.map(Vec::from).unwrap_or_default();
         match settlement.settle(&metered, 200, None).await {
-            Ok(_) => out.extend(self.live.finish()),
-            Err(error) => self.voice.fail(&error, &mut out),
+            Ok(_) => {
+                let last = self.live.finish();
+                if let Some(keep) = self.keep.take() {
+                    keep.stream(&last).await;
+                }
+                out.extend(last);
+            }
+            Err(error) => self.say(&error, &mut out),
         }
         Some(out.into())
     }
@@ -168,8 +184,15 @@ impl Tail {
                 tracing::error!(error = %unrecorded, "a failed stream could not be settled; its lease will");
             }
         }
-        self.voice.fail(&error, &mut out);
+        self.say(&error, &mut out);
         Some(out.into())
+    }
+
+    /// Says what went wrong, as whoever wrote the rest of the stream would.
+    fn say(&mut self, error: &Error, out: &mut Vec<u8>) {
+        if !self.live.fail(error, out) {
+            self.voice.fail(error, out);
+        }
     }
 
     /// The caller is gone and the time to wait for usage is over: settle by what came.

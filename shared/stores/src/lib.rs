@@ -24,6 +24,8 @@ pub mod calls;
 pub mod keys;
 /// Money: reserve, settle, release, expire.
 pub mod ledger;
+/// Responses that callers come back to.
+pub mod responses;
 /// What was used, by hour and day.
 pub mod rollups;
 /// Configuration text, and what a local server makes once.

@@ -3,6 +3,8 @@
 //! Requests are lists of items, answers too. `previous_response_id` never reaches this codec unresolved: the gateway keeps
 //! conversations itself and puts the whole of one into `input` (see `gateway::conversation`).
 
+/// Counting the tokens of a request.
+pub mod count;
 mod glance;
 mod head;
 mod label;
@@ -15,6 +17,8 @@ mod stream;
 mod thoughts;
 mod tools;
 mod usage;
+
+pub use head::is_kept;
 
 use crate::{
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
@@ -34,6 +38,14 @@ pub struct Responses;
 /// The id of the answer to a call: the one every event, and every later request, names it by.
 pub fn response_id(call_id: &str) -> String {
     format!("resp_{}", bare(call_id))
+}
+
+/// The response that an item of ours belongs to: `msg_<id>_<place>` is of `resp_<id>`.
+pub fn response_of_item(item: &str) -> Option<String> {
+    let (_, rest) = item.split_once('_')?;
+    let (id, place) = rest.rsplit_once('_')?;
+    let ours = !place.is_empty() && place.bytes().all(|b| b.is_ascii_digit());
+    ours.then(|| format!("resp_{id}"))
 }
 
 /// A call's id without its prefix.

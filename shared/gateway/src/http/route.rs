@@ -1,5 +1,6 @@
 //! The one route table: method, template, wire, scope [R1]. Everything else is 404.
 
+use crate::conversation::kept::Asked;
 use domain::{Api, Dialect, Operation, Service, Wire};
 use http::Method;
 
@@ -24,6 +25,8 @@ pub enum Serves {
     Inference(Operation),
     /// The list of models, or one of them.
     Models,
+    /// A stored response.
+    Response(Asked),
     /// Something beside chat.
     Service,
 }
@@ -74,6 +77,14 @@ pub static ROUTES: &[Route] = &[
     route!(POST "model" / "{}" / "invoke" => CHAT, BedrockInvoke, Some(false), Key),
     route!(POST "model" / "{}" / "invoke-with-response-stream" => CHAT, BedrockInvoke, Some(true), Key),
     route!(POST "v2" / "chat" => CHAT, CohereChat, None, Key),
+    route!(POST "v1" / "responses" => CHAT, OpenAiResponses, None, Key),
+    route!(POST "openai" / "v1" / "responses" => CHAT, OpenAiResponses, None, Key),
+    route!(POST "openai" / "responses" => CHAT, OpenAiResponses, None, Key),
+    route!(POST "v1" / "responses" / "input_tokens" => COUNT, OpenAiResponses, Some(false), Key),
+    route!(GET "v1" / "responses" / "{}" => Serves::Response(Asked::Get), OpenAiResponses, None, Key),
+    route!(DELETE "v1" / "responses" / "{}" => Serves::Response(Asked::Delete), OpenAiResponses, None, Key),
+    route!(POST "v1" / "responses" / "{}" / "cancel" => Serves::Response(Asked::Cancel), OpenAiResponses, None, Key),
+    route!(GET "v1" / "responses" / "{}" / "input_items" => Serves::Response(Asked::InputItems), OpenAiResponses, None, Key),
     service!("v1" / "embeddings" => OpenAiEmbeddings),
     service!("v1" / "rerank" => JinaRerank),
     service!("v1" / "moderations" => OpenAiModerations),

@@ -1,13 +1,15 @@
 //! What passes or is translated: one frame in, bytes for the caller out.
 
 use super::{meter::Meter, raw::Raw};
+use crate::call::About;
 use bytes::Bytes;
 use dialects::{
     Codec, Malformed,
     codec::{Decoder, Encoder, Truncated},
     framing::Frame,
 };
-use domain::{Error, Kind, Retry, event::Event};
+use domain::{CallId, Error, Kind, Retry, event::Event};
+use std::sync::Arc;
 
 /// How one stream gets from the provider's wire to the caller's.
 pub enum Carrier {
@@ -56,19 +58,40 @@ impl Carrier {
             Carrier::Translate(translate) => translate.encoder.finish(out),
         }
     }
+
+    /// The last bytes of a stream that failed, if whoever wrote the rest of it is here.
+    pub fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> bool {
+        match self {
+            Carrier::Pass(_) | Carrier::Raw(_) => false,
+            Carrier::Translate(translate) => {
+                translate.encoder.fail(error, out);
+                true
+            }
+        }
+    }
 }
 
 pub struct Pass {
     codec: &'static dyn Codec,
     /// The caller wants the usage chunk that the gateway asks for in any case [S6].
     stream_usage: bool,
+    /// The gateway's own id, and what the answer repeats of its request, on wires whose answers have those.
+    label: Option<(CallId, Arc<str>)>,
     finished: bool,
     held: Bytes,
 }
 
 impl Pass {
-    pub fn new(codec: &'static dyn Codec, stream_usage: bool) -> Self {
-        Self { codec, stream_usage, finished: false, held: Bytes::new() }
+    pub fn new(codec: &'static dyn Codec, about: &About) -> Self {
+        let label = about.echo.as_ref().map(|echo| (about.id.clone(), echo.clone()));
+        Self { codec, stream_usage: about.stream_usage, label, finished: false, held: Bytes::new() }
+    }
+
+    /// The bytes of a frame as the caller gets them.
+    fn labelled(&self, frame: &Frame) -> Bytes {
+        let label = self.label.as_ref();
+        let labelled = label.and_then(|(id, echo)| self.codec.relabel(frame, id.as_str(), echo));
+        labelled.map_or_else(|| frame.raw.clone(), Bytes::from)
     }
 
     fn take(&mut self, frame: &Frame, out: &mut Vec<u8>, meter: &mut Meter) -> Result<Progress, Error> {
@@ -83,9 +106,9 @@ impl Pass {
         }
         self.finished |= glance.finished;
         if glance.terminal {
-            self.held = frame.raw.clone();
+            self.held = self.labelled(frame);
         } else if !glance.usage_only || self.stream_usage {
-            out.extend_from_slice(&frame.raw);
+            out.extend_from_slice(&self.labelled(frame));
         }
         Ok(Progress { meaningful: glance.meaningful, over: glance.terminal })
     }

@@ -137,7 +137,7 @@ impl Relay<'_> {
             return Err(self.not_a_stream(wire, &mut answer).await);
         }
         let carrier = match order.passes {
-            true => Carrier::Pass(Pass::new(codec(wire), self.about.stream_usage)),
+            true => Carrier::Pass(Pass::new(codec(wire), self.about)),
             false => Carrier::Translate(Translate::new(codec(wire), self.about.voice())),
         };
         let live = Live::new(answer.body, codec(wire).framing().cutter(), carrier, self.plan.output_bound);

@@ -91,6 +91,11 @@ impl Live {
         out
     }
 
+    /// The last bytes of a stream that failed; `false` if somebody else must write them.
+    pub fn fail(&mut self, error: &Error, out: &mut Vec<u8>) -> bool {
+        self.carrier.fail(error, out)
+    }
+
     /// Reads the next chunk. Cancelling this between chunks loses nothing.
     pub async fn step(&mut self) -> Step {
         if self.over {

@@ -70,8 +70,10 @@ pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
     let mut metered = meter.metered(about.request_bytes);
     metered.service_tier = node.str_of("service_tier").map(str::to_owned);
     if passes {
+        let labelled =
+            about.echo.as_ref().and_then(|echo| codec(wire).relabel_response(&node, about.id.as_str(), echo));
         drop(node);
-        return Ok(Carried { body, metered });
+        return Ok(Carried { body: labelled.map_or(body, Bytes::from), metered });
     }
     let mut response = codec(wire).decode_response(&node).map_err(|problem| lost(&problem))?;
     if response.usage.is_empty() {
@@ -79,7 +81,7 @@ pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
     }
     metered.service_tier = response.service_tier.clone();
     let Writer::Chat(codec) = about.writer else { return Err(lost(&Malformed::invalid("no wire to answer on"))) };
-    let body = codec.encode_response(&response, &about.reply()).into();
+    let body = about.encode(codec, &response).into();
     Ok(Carried { body, metered })
 }
 

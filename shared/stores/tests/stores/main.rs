@@ -15,6 +15,7 @@ mod keys;
 mod ledger;
 mod loopback;
 mod model;
+mod responses;
 mod rollups;
 mod table;
 

@@ -26,11 +26,12 @@ pub fn frame(frame: &Frame, call_id: &str, echo: &str) -> Option<String> {
 /// The answer under the gateway's id, and with what the gateway took upon itself: what came before, and to keep it.
 pub fn answer(body: &Node<'_>, call_id: &str, echo: &str) -> String {
     let mut edits = vec![Edit::set(&["id"], write::quoted(&response_id(call_id)))];
-    if let Ok(asked) = parse_answer(echo.as_bytes())
-        && let Some(previous) = asked.get("previous_response_id")
-    {
-        edits.push(Edit::set(&["previous_response_id"], previous.raw));
-        edits.push(Edit::set(&["store"], if is_kept(&asked) { "true" } else { "false" }));
+    if let Ok(asked) = parse_answer(echo.as_bytes()) {
+        let previous = asked.get("previous_response_id");
+        edits.extend(previous.map(|previous| Edit::set(&["previous_response_id"], previous.raw)));
+        if previous.is_some() || body.get("store").is_some() {
+            edits.push(Edit::set(&["store"], if is_kept(&asked) { "true" } else { "false" }));
+        }
     }
     copy(body, &edits)
 }
@@ -73,6 +74,9 @@ mod tests {
             answer(&body, "call_2", r#"{"previous_response_id":"resp_1"}"#),
             r#"{"id":"resp_2","previous_response_id":"resp_1","store":true}"#
         );
-        assert_eq!(answer(&body, "call_2", "{}"), r#"{"id":"resp_2","previous_response_id":null,"store":false}"#);
+        assert_eq!(
+            answer(&body, "call_2", r#"{"store":false}"#),
+            r#"{"id":"resp_2","previous_response_id":null,"store":false}"#
+        );
     }
 }

@@ -52,11 +52,9 @@ pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> 
             items.written.iter().for_each(|item| array.raw(item));
         });
         write_tools(o, request, target, &mut dropped);
-        let cap = target.output_cap.or(request.max_output_tokens);
-        o.maybe_number(
-            "max_output_tokens",
-            cap.map(|cap| cap.min(target.max_output.unwrap_or(u64::MAX)).max(LEAST_CAP)),
-        );
+        // A cap that is enforced is not raised [M3]: the provider refuses it, if it is too small.
+        let cap = target.output_cap.or(request.max_output_tokens.map(|cap| cap.max(LEAST_CAP)));
+        o.maybe_number("max_output_tokens", cap.map(|cap| cap.min(target.max_output.unwrap_or(u64::MAX))));
         write_sampling(o, request, target, &mut dropped);
         write_text(o, request, schema.is_some());
         write_reasoning(o, request, target, &mut dropped);

@@ -1,15 +1,16 @@
 //! Blocks to events. Everything said is also kept, because the last event says it all again.
 
+mod end;
+mod grow;
+
 use super::{
     super::{
         bare,
-        names::unwrapped,
-        parts::annotation,
         request::read::items::{FIELD, ITEM},
         shell::{Shell, Status},
         thoughts,
     },
-    item::{Body, Item, Part},
+    item::{Body, Item},
 };
 use crate::{
     codec::{Encoder, Reply},
@@ -21,9 +22,9 @@ use crate::{
     openai::error::error_type,
 };
 use domain::{
-    Error, Json, Wire,
-    chat::{FinishReason, Opaque, Response, Signature},
-    event::{Delta, Event, Open},
+    Error, Wire,
+    chat::{FinishReason, Opaque, Response},
+    event::{Event, Open},
     tokens::{UsageSoFar, UsageUpdate},
 };
 
@@ -239,223 +240,6 @@ impl Writer {
         }
     }
 
-    /// Begins what a block is in its item: a part of a message or of a summary.
-    fn begin_part(&mut self, at: usize, kind: Kind, block: &Open, out: &mut Vec<u8>) -> usize {
-        let Some(item) = self.items.get_mut(at) else { return 0 };
-        let id = item.id.clone();
-        match &mut item.body {
-            Body::Message(parts) => {
-                let refusal = kind == Kind::Refusal;
-                parts.push(Part { refusal, ..Part::default() });
-                let part = parts.len() - 1;
-                self.event(out, "response.content_part.added", |o| {
-                    place(o, &id, at).number("content_index", part as u64).raw("part", &Part::empty(refusal));
-                });
-                part
-            }
-            Body::Thought { summary, .. } if kind == Kind::Thought => {
-                summary.push(String::new());
-                let part = summary.len() - 1;
-                self.event(out, "response.reasoning_summary_part.added", |o| {
-                    place(o, &id, at).number("summary_index", part as u64);
-                    o.raw("part", r#"{"type":"summary_text","text":""}"#);
-                });
-                part
-            }
-            Body::Thought { seal, .. } => {
-                if let Open::RedactedReasoning { data } = block {
-                    let (sealed, id) = sealed(data);
-                    *seal = Some(sealed);
-                    item.id = id.unwrap_or_else(|| item.id.clone());
-                }
-                0
-            }
-            _ => 0,
-        }
-    }
-
-    fn grow(&mut self, index: u32, delta: &Delta, out: &mut Vec<u8>) {
-        let Some(at) = self.blocks.iter().position(|block| block.index == index) else { return };
-        let mut block = self.blocks.swap_remove(at);
-        if block.kind != Kind::Silent {
-            self.grow_block(&mut block, delta, out);
-        }
-        self.blocks.push(block);
-    }
-
-    fn grow_block(&mut self, block: &mut Block, delta: &Delta, out: &mut Vec<u8>) {
-        let Some(item) = self.items.get_mut(block.item) else { return };
-        let (id, at, part) = (item.id.clone(), block.item, block.part as u64);
-        match (&mut item.body, delta) {
-            (Body::Message(parts), Delta::Text(text) | Delta::Refusal(text)) if !text.is_empty() => {
-                let Some(part) = parts.get_mut(block.part) else { return };
-                part.text.push_str(text);
-                let logprobs = std::mem::take(&mut block.logprobs);
-                self.message_delta(block, &id, text, &logprobs, out);
-            }
-            (Body::Message(parts), Delta::Citation(citation)) => {
-                let Some(cited) = parts.get_mut(block.part) else { return };
-                let Some(note) = annotation(citation, 0, cited.text.chars().count()) else { return };
-                let count = cited.annotations.len() as u64;
-                cited.annotations.push(note.clone());
-                self.event(out, "response.output_text.annotation.added", |o| {
-                    place(o, &id, at).number("content_index", part).number("annotation_index", count);
-                    o.raw("annotation", &note);
-                });
-            }
-            (Body::Message(parts), Delta::Other(opaque)) if opaque.kind == "logprobs" => {
-                let elements = logprobs(opaque);
-                if let Some(part) = parts.get_mut(block.part) {
-                    part.logprobs.extend(elements.iter().cloned());
-                }
-                block.logprobs.extend(elements);
-            }
-            (Body::Thought { summary, .. }, Delta::Reasoning(text)) if !text.is_empty() => {
-                summary.get_mut(block.part).into_iter().for_each(|summary| summary.push_str(text));
-                self.event(out, "response.reasoning_summary_text.delta", |o| {
-                    place(o, &id, at).number("summary_index", part).string("delta", text);
-                });
-            }
-            (Body::Thought { seal, .. }, Delta::Signature(signature)) => {
-                *seal = Some(thoughts::seal(signature, false));
-            }
-            (Body::Call { arguments, custom, .. }, Delta::Arguments(piece)) if !piece.is_empty() => {
-                arguments.push_str(piece);
-                // Free-form input shows itself when it is all there.
-                if !*custom {
-                    self.event(out, "response.function_call_arguments.delta", |o| {
-                        place(o, &id, at).string("delta", piece);
-                    });
-                }
-            }
-            (Body::Other(json), Delta::Other(opaque)) if opaque.wire == Wire::OpenAiResponses => {
-                match opaque.kind.as_str() {
-                    "output_item.done" => *json = opaque.json.as_str().to_owned(),
-                    kind => self.repeat(kind, &opaque.json, at, out),
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn message_delta(&mut self, block: &Block, id: &str, text: &str, logprobs: &[String], out: &mut Vec<u8>) {
-        let refusal = block.kind == Kind::Refusal;
-        let kind = if refusal { "response.refusal.delta" } else { "response.output_text.delta" };
-        self.event(out, kind, |o| {
-            place(o, id, block.item).number("content_index", block.part as u64).string("delta", text);
-            if !refusal {
-                o.array("logprobs", |array| logprobs.iter().for_each(|one| array.raw(one)));
-            }
-        });
-    }
-
-    /// An event of an item that only this wire knows, under its number here.
-    fn repeat(&mut self, kind: &str, event: &Json, at: usize, out: &mut Vec<u8>) {
-        let Ok(event) = parse_answer(event.as_str().as_bytes()) else { return };
-        self.event(out, &format!("response.{kind}"), |o| {
-            for (key, value) in event.fields() {
-                match key.as_ref() {
-                    "type" | "sequence_number" => {}
-                    "output_index" => drop(o.number(key, at as u64)),
-                    key => drop(o.raw(key, value.raw)),
-                }
-            }
-        });
-    }
-
-    fn close(&mut self, index: u32, out: &mut Vec<u8>) {
-        let Some(at) = self.blocks.iter().position(|block| block.index == index) else { return };
-        let block = self.blocks.swap_remove(at);
-        if block.kind == Kind::Silent {
-            return;
-        }
-        self.end_part(&block, out);
-        let last = self.items.len().saturating_sub(1);
-        let Some(item) = self.items.get_mut(block.item) else { return };
-        item.open = item.open.saturating_sub(1);
-        if item.open == 0 && (block.item < last || !item.takes_more()) {
-            self.end_item(block.item, "completed", out);
-        }
-    }
-
-    fn end_part(&mut self, block: &Block, out: &mut Vec<u8>) {
-        let Some(item) = self.items.get_mut(block.item) else { return };
-        let (id, at, part) = (item.id.clone(), block.item, block.part as u64);
-        match (&mut item.body, block.kind) {
-            (Body::Message(parts), _) => {
-                let Some(said) = parts.get(block.part) else { return };
-                let (json, refusal, text) = (said.json(), said.refusal, said.text.clone());
-                let logprobs = said.logprobs.clone();
-                let kind = if refusal { "response.refusal.done" } else { "response.output_text.done" };
-                self.event(out, kind, |o| {
-                    place(o, &id, at).number("content_index", part);
-                    o.string(if refusal { "refusal" } else { "text" }, &text);
-                    if !refusal {
-                        o.array("logprobs", |array| logprobs.iter().for_each(|one| array.raw(one)));
-                    }
-                });
-                self.event(out, "response.content_part.done", |o| {
-                    place(o, &id, at).number("content_index", part).raw("part", &json);
-                });
-            }
-            (Body::Thought { summary, .. }, Kind::Thought) => {
-                let text = summary.get(block.part).cloned().unwrap_or_default();
-                self.event(out, "response.reasoning_summary_text.done", |o| {
-                    place(o, &id, at).number("summary_index", part).string("text", &text);
-                });
-                self.event(out, "response.reasoning_summary_part.done", |o| {
-                    place(o, &id, at).number("summary_index", part).object("part", |o| {
-                        o.string("type", "summary_text").string("text", &text);
-                    });
-                });
-            }
-            (Body::Call { arguments, custom: false, name, .. }, _) => {
-                // Clients read the arguments as JSON, and nothing is none.
-                let silent = arguments.is_empty();
-                if silent {
-                    arguments.push_str("{}");
-                }
-                let (name, arguments) = (name.clone(), arguments.clone());
-                if silent {
-                    self.event(out, "response.function_call_arguments.delta", |o| {
-                        place(o, &id, at).string("delta", &arguments);
-                    });
-                }
-                self.event(out, "response.function_call_arguments.done", |o| {
-                    place(o, &id, at).string("name", &name).string("arguments", &arguments);
-                });
-            }
-            (Body::Call { arguments, .. }, _) => {
-                let input = unwrapped(arguments);
-                self.event(out, "response.custom_tool_call_input.delta", |o| {
-                    place(o, &id, at).string("delta", &input);
-                });
-                self.event(out, "response.custom_tool_call_input.done", |o| {
-                    place(o, &id, at).string("input", &input);
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn end_item(&mut self, at: usize, status: &str, out: &mut Vec<u8>) {
-        let Some(item) = self.items.get_mut(at).filter(|item| !item.done) else { return };
-        item.done = true;
-        let json = item.json(status);
-        self.event(out, "response.output_item.done", |o| {
-            o.number("output_index", at as u64).raw("item", &json);
-        });
-    }
-
-    /// Ends every item; the last one is as incomplete as the answer.
-    fn end_items(&mut self, out: &mut Vec<u8>) {
-        let status = Status::Ended(&self.finish).word();
-        let last = self.items.len().saturating_sub(1);
-        for at in 0..self.items.len() {
-            self.end_item(at, if at == last { status } else { "completed" }, out);
-        }
-    }
-
     /// Takes a field of this wire's for the next item.
     fn is_field(&mut self, opaque: &Opaque) -> bool {
         if opaque.wire != Wire::OpenAiResponses {
@@ -507,10 +291,6 @@ impl Encoder for Writer {
     }
 }
 
-fn place<'o, 'w>(o: &'o mut Object<'w>, id: &str, at: usize) -> &'o mut Object<'w> {
-    o.string("item_id", id).number("output_index", at as u64)
-}
-
 fn is_item(opaque: &Opaque) -> bool {
     opaque.wire == Wire::OpenAiResponses && opaque.kind.starts_with(ITEM)
 }
@@ -520,23 +300,11 @@ fn own_seal(block: &Open) -> bool {
     matches!(block, Open::RedactedReasoning { data } if thoughts::encrypted(data).is_some())
 }
 
-/// The `encrypted_content` of an encrypted thought, and its item's id.
-fn sealed(data: &Signature) -> (String, Option<String>) {
-    thoughts::encrypted(data).unwrap_or_else(|| (thoughts::seal(data, true), None))
-}
-
-/// The elements of a list of probabilities: this wire's, or chat's.
-fn logprobs(opaque: &Opaque) -> Vec<String> {
-    let Ok(node) = parse_answer(opaque.json.as_str().as_bytes()) else { return Vec::new() };
-    let list = match opaque.wire {
-        Wire::OpenAiResponses => Some(&node),
-        Wire::OpenAiChat => node.get("content"),
-        _ => None,
-    };
-    list.map(|list| list.elements().iter().map(|one| one.raw.to_owned()).collect()).unwrap_or_default()
-}
-
 /// Anthropic's and Bedrock's usual tier has another name here.
 fn tier(tier: &str) -> &str {
     if tier == "standard" { "default" } else { tier }
+}
+
+fn place<'o, 'w>(o: &'o mut Object<'w>, id: &str, at: usize) -> &'o mut Object<'w> {
+    o.string("item_id", id).number("output_index", at as u64)
 }
