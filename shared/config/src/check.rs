@@ -137,7 +137,7 @@ fn check(raw: RawConfig, reader: &mut Reader) -> Option<Config> {
         budget: raw.budget.map(|budget| budget.check(reader)).unwrap_or_default(),
         audit: raw.audit.map(RawAudit::check).unwrap_or_default(),
         streams: raw.streams.map(|streams| streams.check(reader)).unwrap_or_default(),
-        media: raw.media.map(RawMedia::check).unwrap_or_default(),
+        media: raw.media.map(|media| media.check(reader)).unwrap_or_default(),
         allowed_hosts: hosts(raw.allowed_hosts.unwrap_or_default(), reader),
         warnings: Vec::new(),
         providers,

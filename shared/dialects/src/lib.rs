@@ -18,6 +18,8 @@ pub mod head;
 pub mod json;
 /// Why something could not be read.
 pub mod malformed;
+/// Which media each wire takes by reference.
+pub mod media;
 /// Reranking between services.
 pub mod rerank;
 /// What every service can do; the table of services.

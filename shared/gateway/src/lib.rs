@@ -146,6 +146,8 @@ impl Gateway {
             key: &admitted.caller.key,
             canonical: OnceLock::new(),
             waited: AtomicU64::new(0),
+            media: self.names.media(),
+            fetches: relay::Fetches::default(),
         };
         let relayed = AssertUnwindSafe(Box::pin(relay::relay(&relay))).catch_unwind().await;
         let relayed = relayed.unwrap_or_else(|_| Relayed::panicked());

@@ -15,6 +15,8 @@ mod chat;
 mod headers;
 /// A stream being carried, frame by frame.
 pub mod live;
+/// Media that a target cannot read by reference.
+mod media;
 /// What an answer uses, as it is read.
 pub mod meter;
 /// A service's stream: it passes, and is read on the way.
@@ -25,3 +27,4 @@ mod service;
 pub mod whole;
 
 pub use attempts::{Relay, relay};
+pub use media::Fetches;

@@ -44,6 +44,11 @@ impl Aws {
         Aws { dialer, sdk: OnceCell::new_with(Some(sdk)) }
     }
 
+    /// The dialer of our own services.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
     /// The configuration to build clients of our own services from: DynamoDB, Secrets Manager, SNS, STS. Loaded once;
     /// no network is asked, also not for the region.
     pub async fn sdk(&self) -> &SdkConfig {

@@ -167,6 +167,11 @@ impl Dialer {
         }
     }
 
+    /// Whether exactly this host and port was allowed by name.
+    pub(crate) fn names(&self, url: &Url) -> bool {
+        self.reach_for(url).is_ok_and(|reach| reach == Reach::Anywhere)
+    }
+
     /// How far this URL may lead: literal addresses are judged here, since they skip the resolver.
     fn reach_for(&self, url: &Url) -> Result<Reach, Failure> {
         let refused = Failure::before(Fault::Refused);

@@ -58,15 +58,19 @@ pub fn url(base: &BaseUrl, path: &str) -> Option<Url> {
 
 /// A model's name as one segment of a URL; `None` if it cannot stand in one [E6].
 pub fn segment(model: &str) -> Option<String> {
-    use std::fmt::Write;
-    let mut encoded = String::with_capacity(model.len());
-    for byte in model.bytes() {
+    is_segment(model).then(|| encoded(model))
+}
+
+/// A text percent-encoded as one segment.
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => write!(encoded, "%{byte:02X}").ok()?,
+            _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    is_segment(model).then_some(encoded)
+    encoded
 }
 
 /// Whether a value can stand in a URL as one segment once it is percent-encoded [E6]: never a dot segment, which URL

@@ -19,6 +19,8 @@ pub mod endpoint;
 pub mod failure;
 /// Providers spoken to over plain HTTP.
 pub mod http_upstream;
+/// Media that requests only name.
+pub mod media;
 /// Named secrets, cached and refreshed by one caller at a time.
 pub mod secrets;
 /// The trait every provider is called through, and all of them by name.
@@ -27,5 +29,6 @@ pub mod upstream;
 pub use aws::Aws;
 pub use dialer::Dialer;
 pub use failure::{Broken, Failure, Fault};
+pub use media::Media;
 pub use secrets::Secrets;
 pub use upstream::{Answer, Attempt, Limits, Listing, Providers, ServiceAttempt, Unusable, Upstream};

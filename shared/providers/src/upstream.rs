@@ -1,7 +1,8 @@
 //! The one trait every provider is called through, and all providers by name.
 
 use crate::{
-    Aws, Broken, Dialer, Failure, Fault, auth::Renewal, bedrock_sdk::Bedrock, echo::Echo, http_upstream::HttpUpstream,
+    Aws, Broken, Dialer, Failure, Fault, Media, auth::Renewal, bedrock_sdk::Bedrock, echo::Echo,
+    http_upstream::HttpUpstream,
 };
 use bytes::Bytes;
 use config::{Auth, Config, Provider, Quirks};
@@ -133,6 +134,7 @@ pub trait Upstream: Send + Sync {
 pub struct Providers {
     by_name: HashMap<ProviderName, Arc<dyn Upstream>>,
     listing: Vec<Listing>,
+    media: Option<Media>,
 }
 
 /// One line of the list of providers.
@@ -182,7 +184,8 @@ impl Providers {
         aws: &Aws,
         renewal: Option<Arc<dyn Renewal>>,
     ) -> Result<Providers, Unusable> {
-        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new() };
+        let media = Media::build(&config.media, dialer, aws).await;
+        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new(), media };
         for provider in &config.providers {
             let upstream = upstream(provider, dialer, aws, renewal.clone())
                 .await
@@ -194,7 +197,7 @@ impl Providers {
 
     /// Exactly these, for tests and benchmarks.
     pub fn of(upstreams: impl IntoIterator<Item = (ProviderName, Arc<dyn Upstream>)>) -> Providers {
-        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new() };
+        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new(), media: None };
         for (name, upstream) in upstreams {
             providers.add(&name, name.as_str(), upstream);
         }
@@ -204,6 +207,11 @@ impl Providers {
     /// The provider of that name.
     pub fn find(&self, name: &ProviderName) -> Option<&Arc<dyn Upstream>> {
         self.by_name.get(name)
+    }
+
+    /// Fetches media for providers that take bytes only, where configuration says so.
+    pub fn media(&self) -> Option<&Media> {
+        self.media.as_ref()
     }
 
     /// Every provider, in the order of the configuration.

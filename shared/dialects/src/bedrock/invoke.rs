@@ -30,7 +30,7 @@ mod openai;
 mod prompt;
 mod stream;
 
-pub use form::needs_invoke;
+pub use form::{is_nova, needs_invoke};
 
 /// The wire; `None` where the form is not known before the body is.
 pub struct Invoke(Option<Form>);

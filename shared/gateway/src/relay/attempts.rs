@@ -2,6 +2,7 @@
 
 use super::{
     live::{Live, Step},
+    media::Fetches,
     whole,
 };
 use crate::{
@@ -15,7 +16,7 @@ use domain::{
     Api, Dialect, Error, Kind, Operation, Origin, Retry, Service, Usd, Wire, call::Reservation, chat, key::VirtualKey,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use providers::{Answer, Attempt, Limits, ServiceAttempt};
+use providers::{Answer, Attempt, Limits, Media, ServiceAttempt};
 use std::{
     sync::{
         Arc, OnceLock,
@@ -46,6 +47,9 @@ pub struct Relay<'a> {
     pub canonical: OnceLock<chat::Request>,
     /// Milliseconds spent waiting for providers, over all attempts.
     pub waited: AtomicU64,
+    pub media: Option<&'a Media>,
+    /// What was fetched for this call so far.
+    pub fetches: Fetches,
 }
 
 /// What is sent in one attempt, and what its words could not carry.

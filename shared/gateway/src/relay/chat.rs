@@ -9,6 +9,7 @@ use super::{
     carrier::{Carrier, Pass, Translate},
     headers,
     live::Live,
+    media::{self, For},
     whole,
 };
 use crate::{
@@ -45,7 +46,11 @@ impl Relay<'_> {
         let same_form = |model: &str| codec(inbound).passes(&self.request.body, model);
         let wire = target.wire_for(inbound, same_form).ok_or_else(crate::target::nothing_to_try)?;
         // The same wire on both sides, and the same form where a wire has several.
-        let passes = wire == inbound && same_form(target.model.as_str());
+        let passes =
+            wire == inbound && same_form(target.model.as_str()) && !self.holds_unreadable(inbound, target, wire);
+        if !passes {
+            self.fetch_media(inbound, target, wire).await?;
+        }
         let betas = Betas::of(self.call, &self.request.body, target, wire, passes);
         let mut encoded = match passes {
             true => self.copied(target, wire),
@@ -72,6 +77,21 @@ impl Relay<'_> {
         Ok(Answered { outcome, dropped: Vec::new(), upstream_request_id, content_type: None })
     }
 
+    /// A body of the target's own wire that names objects in S3 which the target cannot read and the gateway may.
+    fn holds_unreadable(&self, inbound: Wire, target: &ResolvedTarget, wire: Wire) -> bool {
+        let named = self.request.head.media && self.request.body.raw.contains("s3://");
+        let Some(media) = self.media.filter(|_| named) else { return false };
+        let whom = For { wire, model: target.model.as_str() };
+        self.canonical(inbound).is_ok_and(|canonical| media::would_fetch(canonical, whom, media))
+    }
+
+    /// Fetches what the target must be given as bytes, where configuration says so.
+    async fn fetch_media(&self, inbound: Wire, target: &ResolvedTarget, wire: Wire) -> Result<(), Error> {
+        let Some(media) = self.media.filter(|_| self.request.head.media) else { return Ok(()) };
+        let whom = For { wire, model: target.model.as_str() };
+        media::fetch(self.canonical(inbound)?, whom, media, &self.fetches, self.deadline()).await
+    }
+
     /// The caller's own words, with the gateway's edits.
     fn copied(&self, target: &ResolvedTarget, wire: Wire) -> Encoded {
         let will = Will {
@@ -92,9 +112,10 @@ impl Relay<'_> {
         wire: Wire,
         betas: &Betas<'_>,
     ) -> Result<Encoded, Error> {
-        let canonical = self.canonical(inbound)?;
+        let whom = For { wire, model: target.model.as_str() };
+        let canonical = media::readable(self.canonical(inbound)?, whom, &self.fetches);
         let mut encoded = codec(wire).encode_request(
-            canonical,
+            &canonical,
             &Target {
                 model: target.model.as_str(),
                 max_output: target.max_output(),

@@ -5,7 +5,7 @@ use config::{Config, Prices, Provider, Rates, Retry, Timeout};
 use dialects::{bedrock::invoke::needs_invoke, codec::offers};
 use domain::{ModelName, ProviderName, Wire};
 use http::HeaderValue;
-use providers::Providers;
+use providers::{Media, Providers};
 use std::{
     collections::HashMap,
     sync::{Arc, RwLock},
@@ -44,6 +44,11 @@ impl Names {
             }
         }
         names
+    }
+
+    /// Fetches media, where configuration says so.
+    pub fn media(&self) -> Option<&Media> {
+        self.providers.media()
     }
 
     /// What a client's word for a model stands for.

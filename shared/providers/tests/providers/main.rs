@@ -7,5 +7,6 @@ mod catalogue;
 mod dialer;
 mod echo;
 mod http;
+mod media;
 mod server;
 mod signature;

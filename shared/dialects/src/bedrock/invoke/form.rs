@@ -69,6 +69,11 @@ const KIN: [(Form, Form); 7] = [
 const NO_CONVERSE: [&str; 6] =
     ["titan-text", "titan-tg1", "ai21.j2", "cohere.command-text", "cohere.command-light", ":imported-model/"];
 
+/// Whether it is a Nova, the one family that reads from S3 itself.
+pub fn is_nova(model: &str) -> bool {
+    Form::of_model(model) == Some(Form::Nova)
+}
+
 /// Whether a model is to be asked on this wire although Bedrock's other one is preferred.
 pub fn needs_invoke(model: &str) -> bool {
     NO_CONVERSE.iter().any(|piece| model.contains(piece))

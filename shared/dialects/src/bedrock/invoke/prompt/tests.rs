@@ -1,3 +1,5 @@
+//! Every family, both ways.
+
 use super::{template::Said, *};
 use crate::{
     head::copy,
