@@ -21,9 +21,8 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const READER_WITHIN: Duration = Duration::from_secs(60);
 /// What is left to finish after SIGTERM.
 const DRAIN_WITHIN: Duration = Duration::from_secs(30);
-/// Request headers together; hyper refuses more with 431.
-const HEADER_BLOCK: usize = 64 << 10;
-const HEADER_COUNT: usize = 110;
+/// Request headers together; hyper refuses more with 431, as it does more than a hundred of them.
+const HEADER_BLOCK: usize = 36 << 10;
 
 /// Serves `app` until `stop` is done, then finishes what has begun. Connections go to the workers in turn.
 pub async fn serve(listener: TcpListener, app: Planes, workers: &Workers, stop: impl Future<Output = ()>) {
@@ -43,7 +42,7 @@ pub async fn serve(listener: TcpListener, app: Planes, workers: &Workers, stop: 
     let _ = tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await;
 }
 
-#[allow(clippy::disallowed_methods, reason = "a connection is a task of its own; it ends with its last call")]
+/// A connection is a task of its own, of the worker whose turn it is; it ends with its last call.
 fn hand_over(stream: TcpStream, peer: SocketAddr, app: &Planes, workers: &Workers, watcher: Watcher) {
     let (Some(worker), Ok(stream), app) = (workers.next(), stream.into_std(), app.clone()) else { return };
     worker.spawn(async move {
@@ -61,7 +60,6 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Planes, watcher: W
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(HEADER_BLOCK)
-        .max_headers(HEADER_COUNT)
         .serve_connection(TokioIo::new(Stall::new(stream, READER_WITHIN)), service);
     let _ = watcher.watch(connection).await;
 }
@@ -73,8 +71,10 @@ async fn answer(
 ) -> Result<axum::response::Response, std::convert::Infallible> {
     let mut request: Request = request.map(Body::new);
     let ip = peer.ip().to_string();
-    request.extensions_mut().insert(admin::http::ClientIp(ip.clone()));
-    request.extensions_mut().insert(ClientIp(ip));
+    match Planes::is_admin(request.uri().path()) {
+        true => drop(request.extensions_mut().insert(admin::http::ClientIp(ip))),
+        false => drop(request.extensions_mut().insert(ClientIp(ip))),
+    }
     app.answer(request).await
 }
 

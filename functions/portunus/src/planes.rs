@@ -13,10 +13,14 @@ pub struct Planes {
 }
 
 impl Planes {
+    /// Whether a path is the admin plane's.
+    pub fn is_admin(path: &str) -> bool {
+        path == "/admin" || path.starts_with("/admin/")
+    }
+
     /// Answers one request.
     pub async fn answer(self, request: Request) -> Result<Response, Infallible> {
-        let path = request.uri().path();
-        if path == "/admin" || path.starts_with("/admin/") {
+        if Self::is_admin(request.uri().path()) {
             return self.admin.oneshot(request).await;
         }
         Ok(self.client.handle(request).await)
