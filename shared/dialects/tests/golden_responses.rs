@@ -11,6 +11,7 @@ use dialects::{
     framing::Frame,
     head,
     json::{parse, parse_answer},
+    openai::responses::count,
 };
 use domain::{
     Dialect, Usage, Wire,
@@ -27,7 +28,11 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/openai.responses");
+    cases_of("openai.responses")
+}
+
+fn cases_of(folder: &str) -> Vec<Case> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(folder);
     let mut cases: Vec<Case> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -195,6 +200,20 @@ fn heads_say_what_the_requests_say() {
         ran += 1;
     }
     assert!(ran >= 185 && refused <= 10, "{ran} {refused}");
+}
+
+#[test]
+fn every_count_of_tokens_is_read() {
+    let mut ran = 0;
+    for case in cases_of("openai.responses.count") {
+        let text = case.request().unwrap();
+        count::decode_count(&parse(text.as_bytes()).unwrap()).unwrap_or_else(|why| panic!("{}: {why:?}", case.name));
+        let answer = case.answer().unwrap();
+        let tokens = count::read_count(&parse_answer(answer.to_string().as_bytes()).unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&count::encode_count(tokens)).unwrap(), *answer, "{}", case.name);
+        ran += 1;
+    }
+    assert!(ran >= 5, "{ran}");
 }
 
 // ---- what an answer says, read independently

@@ -113,3 +113,6 @@ fn include_encrypted(body: &Node<'_>, model: &str) -> Option<Edit> {
     });
     Some(Edit::set(&["include"], list))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,3 +7,6 @@ mod writer;
 
 pub use reader::Reader;
 pub use writer::Writer;
+
+#[cfg(test)]
+mod tests;
