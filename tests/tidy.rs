@@ -89,7 +89,8 @@ fn the_stages_of_a_call_do_not_import_each_other() {
 fn e8_only_the_dialer_makes_an_http_client() {
     for folder in ["shared", "functions"] {
         for (file, text) in sources(folder) {
-            let makes = ["reqwest::Client", "hyper_util::client", "hyper::client", "HttpsConnector", "Client::builder("];
+            let makes =
+                ["reqwest::Client", "hyper_util::client", "hyper::client", "HttpsConnector", "Client::builder("];
             if file.contains("providers/src/dialer") || file.contains("/tests/") {
                 continue;
             }

@@ -32,3 +32,25 @@ async fn the_v1_paths_take_the_model_from_the_body() {
     assert_eq!((reply.status, reply.json()["choices"][0]["message"]["content"].as_str()), (200, Some("hi")));
     assert_eq!(portunus.get("/openai/v1/models").await.status, 200);
 }
+
+#[tokio::test]
+async fn foundrys_paths_speak_claudes_dialect_and_openais() {
+    let portunus = Portunus::start().await;
+    let claude = portunus.post("/anthropic/v1/messages", &harness::message("echo/echo", "hi", false)).await;
+    assert_eq!((claude.status, claude.json()["content"][0]["text"].as_str()), (200, Some("hi")));
+    let path = "/models/chat/completions?api-version=2024-05-01-preview";
+    let chat = portunus.post(path, &harness::chat("echo/echo", "hi", false)).await;
+    assert_eq!((chat.status, chat.json()["choices"][0]["message"]["content"].as_str()), (200, Some("hi")));
+}
+
+#[tokio::test]
+async fn a_response_made_on_azures_path_is_read_on_it() {
+    let portunus = Portunus::start().await;
+    let body = json!({"model": "echo/echo", "input": "hi"}).to_string();
+    for path in ["/openai/v1/responses", "/openai/responses"] {
+        let made = portunus.post(&format!("{path}?api-version=preview"), &body).await;
+        assert_eq!(made.status, 200, "{}", made.text());
+        let id = made.json()["id"].as_str().unwrap().to_owned();
+        assert_eq!(portunus.get(&format!("{path}/{id}?api-version=preview")).await.json()["id"], id.as_str());
+    }
+}
