@@ -55,6 +55,8 @@ type Wrap = Box<dyn FnOnce(Arc<dyn Table>) -> Arc<dyn Table>>;
 pub struct Setup {
     /// More lines of configuration.
     more: String,
+    /// More providers.
+    providers: String,
     clock: Arc<dyn Clock>,
     wrap: Wrap,
     pump: Option<Arc<dyn Pump>>,
@@ -69,6 +71,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             more: String::new(),
+            providers: String::new(),
             clock: Arc::new(SystemClock),
             wrap: Box::new(|table| table),
             pump: Some(Arc::new(Spawning)),
@@ -85,6 +88,12 @@ impl Setup {
     /// More lines of configuration.
     pub fn with(mut self, more: &str) -> Self {
         self.more.push_str(more);
+        self
+    }
+
+    /// One more provider; `URL` in its row stands for the mock upstream.
+    pub fn provider(mut self, row: &str) -> Self {
+        self.providers.push_str(&format!("  {row}\n"));
         self
     }
 
@@ -182,7 +191,7 @@ impl Portunus {
 
     async fn run(setup: Setup) -> Portunus {
         let upstream = MockUpstream::start_with(setup.upstream).unwrap();
-        let mut config = configuration(&upstream, &setup.more);
+        let mut config = configuration(&upstream, &setup.providers, &setup.more);
         if !setup.egress {
             config.egress.allow.clear();
         }
@@ -327,13 +336,15 @@ pub fn converse_path(model: &str, stream: bool) -> String {
 }
 
 /// One provider per wire, all of them the mock upstream; answered retries are quick.
-fn configuration(upstream: &MockUpstream, more: &str) -> Config {
+fn configuration(upstream: &MockUpstream, providers: &str, more: &str) -> Config {
     let (url, address) = (upstream.url(), upstream.address());
+    let providers = providers.replace("URL", &url);
     let text = format!(
         "providers:\n  up-openai: {{ kind: openai, base_url: \"{url}/v1\", api_key: \"{OPENAI_KEY}\" }}\n  \
          up-anthropic: {{ kind: anthropic, base_url: \"{url}\", api_key: \"test-anthropic\" }}\n  \
          up-cohere: {{ kind: cohere, base_url: \"{url}\", api_key: \"test-cohere\" }}\n  \
          up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: \"{url}\", auth: {{ aws: {{ access_key_id: test, secret_access_key: test }} }} }}\n\
+         {providers}\
          egress: {{ allow: [\"{address}\"] }}\n{more}"
     );
     config::load("test.yaml", &text, &Nothing).unwrap_or_else(|problems| {

@@ -1,8 +1,9 @@
 //! `bedrock.rerank`: InvokeModel of a reranking model (Amazon's and Cohere's take the same body).
 
 use crate::{
-    codec::Envelope,
+    codec::{Envelope, Will},
     cohere::rerank::{ask, response, said, write_documents, write_results},
+    head::copy,
     json::{Node, write},
     malformed::Malformed,
     rerank::{Reranker, decode},
@@ -19,6 +20,11 @@ pub struct Rerank;
 impl Offer for Rerank {
     fn ask(&self, body: &Body<'_>, envelope: &Envelope<'_>) -> Result<Ask, Malformed> {
         ask(body, envelope, "top_n")
+    }
+
+    /// The model is in the path alone.
+    fn pass(&self, body: &Node<'_>, _: &Will<'_>) -> String {
+        copy(body, &[])
     }
 
     fn said(&self, body: &Node<'_>, _: &dyn Fn(&str) -> Option<u64>) -> Result<Said, Malformed> {
