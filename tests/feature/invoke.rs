@@ -156,3 +156,19 @@ async fn what_is_no_chat_is_refused_by_name() {
     assert_eq!((reply.status, reply.header("x-amzn-errortype")), (400, "ValidationException"));
     assert!(reply.text().contains("inputText"), "{}", reply.text());
 }
+
+#[tokio::test]
+async fn bedrocks_count_of_tokens_is_asked_of_bedrock_and_estimated_elsewhere() {
+    let portunus = Portunus::start().await;
+    let body = json!({"input": {"invokeModel": {"body": STANDARD.encode(claude("hi there"))}}}).to_string();
+    let path = |model: &str| path(model, false).replace("/invoke", "/count-tokens");
+    portunus.script(vec![answering(r#"{"inputTokens":18}"#, &[])]);
+    let reply = portunus.post(&path(MODELS[2]), &body).await;
+    assert_eq!((reply.status, reply.text().as_str()), (200, r#"{"inputTokens":18}"#));
+    let seen = &portunus.upstream.requests()[0];
+    assert_eq!(seen.target, "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/count-tokens");
+    assert_eq!(String::from_utf8_lossy(&seen.body), body);
+    let reply = portunus.post(&path(MODELS[0]), &body).await;
+    assert_eq!(reply.header("x-portunus-usage-source"), "estimated", "{}", reply.text());
+    assert!(reply.json()["inputTokens"].as_u64().is_some_and(|tokens| tokens > 0));
+}

@@ -1,6 +1,8 @@
 //! The bedrock dialect.
 
 pub mod converse;
+/// Counting tokens of either wire's request.
+pub mod count;
 pub mod error;
 /// InvokeModel of models that chat.
 pub mod invoke;

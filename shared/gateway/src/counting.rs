@@ -1,4 +1,4 @@
-//! `POST /v1/messages/count_tokens` and `/v1/responses/input_tokens`: asked of the provider where it can count, else estimated, and said so.
+//! `POST /v1/messages/count_tokens`, `/v1/responses/input_tokens` and Bedrock's `/count-tokens`: asked of the provider where it can count, else estimated, and said so.
 
 use crate::{
     Gateway,
@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use dialects::{
-    Malformed, anthropic,
+    Malformed, anthropic, bedrock,
     codec::Will,
     head::{Edit, copy},
     json,
@@ -40,6 +40,14 @@ static ANTHROPIC: Way = Way {
     encode: anthropic::messages::count::encode_count,
 };
 
+static BEDROCK: Way = Way {
+    wire: Wire::BedrockConverse,
+    decode: bedrock::count::decode_count,
+    edits: |_, _| Vec::new(),
+    read: bedrock::count::read_count,
+    encode: bedrock::count::encode_count,
+};
+
 static RESPONSES: Way = Way {
     wire: Wire::OpenAiResponses,
     decode: openai::responses::count::decode_count,
@@ -49,7 +57,11 @@ static RESPONSES: Way = Way {
 };
 
 fn way(api: Api) -> &'static Way {
-    if api == Api::Chat(Wire::OpenAiResponses) { &RESPONSES } else { &ANTHROPIC }
+    match api {
+        Api::Chat(Wire::BedrockConverse) => &BEDROCK,
+        Api::Chat(Wire::OpenAiResponses) => &RESPONSES,
+        _ => &ANTHROPIC,
+    }
 }
 
 /// The number of input tokens of a request, without running it.

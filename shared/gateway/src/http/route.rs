@@ -74,6 +74,7 @@ pub static ROUTES: &[Route] = &[
     route!(POST "v1" / "messages" / "count_tokens" => COUNT, AnthropicMessages, Some(false), Key),
     route!(POST "anthropic" / "v1" / "messages" => CHAT, AnthropicMessages, None, Key),
     route!(POST "anthropic" / "v1" / "messages" / "count_tokens" => COUNT, AnthropicMessages, Some(false), Key),
+    route!(POST "model" / "{}" / "count-tokens" => COUNT, BedrockConverse, Some(false), Key),
     route!(POST "model" / "{}" / "converse" => CHAT, BedrockConverse, Some(false), Key),
     route!(POST "model" / "{}" / "converse-stream" => CHAT, BedrockConverse, Some(true), Key),
     route!(POST "model" / "{}" / "invoke" => CHAT, BedrockInvoke, Some(false), Key),
