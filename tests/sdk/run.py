@@ -33,13 +33,17 @@ UPSTREAM_MODELS = {
     "bedrock": "amazon.nova-lite-v1:0",
     "cohere": "command-a-03-2025",
     "openai": "gpt-4o",
+    "responses": "gpt-4.1",
 }
 PATHS = {
     "anthropic": "/v1/messages",
     "bedrock": "/model/*",
     "cohere": "/v2/chat",
     "openai": "/v1/chat/completions",
+    "responses": "/v1/responses",
 }
+# What the provider of chats speaks, which is all of OpenAI's but Responses: those are another provider's.
+CHAT_ONLY = [f"openai.{w}" for w in ("chat", "completions", "embeddings", "moderations", "images", "speech", "transcriptions")]
 # Where what is not a chat is answered as the stand-in does by itself.
 SERVICES = ["/v1/embeddings", "/v1/moderations", "/v1/images/*", "/v1/audio/*", "/v2/embed", "/v2/rerank"]
 EMBEDDERS = ["amazon.titan-embed-text-v2:0"]
@@ -150,9 +154,10 @@ def direct(mock):
 def configuration(mock):
     return f"""\
 providers:
-  up-openai: {{ kind: openai, base_url: "{mock}/v1", api_key: "test-openai" }}
+  up-openai: {{ kind: openai, speaks: [{", ".join(CHAT_ONLY)}], base_url: "{mock}/v1", api_key: "test-openai" }}
   up-anthropic: {{ kind: anthropic, base_url: "{mock}", api_key: "test-anthropic" }}
   up-cohere: {{ kind: cohere, base_url: "{mock}", api_key: "test-cohere" }}
+  up-responses: {{ kind: openai, speaks: [openai.responses], base_url: "{mock}/v1", api_key: "test-openai" }}
   up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: "{mock}" }}
 egress: {{ allow: ["{mock.removeprefix('http://')}"] }}
 """

@@ -34,7 +34,12 @@ def bedrock(model):
     return ChatBedrockConverse(model=model, client=client, region_name="us-east-1", **vendor)
 
 
-VENDORS = {"anthropic": anthropic, "bedrock": bedrock, "openai": openai}
+def responses(model):
+    wire = {"use_responses_api": True, "output_version": "responses/v1"}
+    return ChatOpenAI(model=model, base_url=f"{BASE}/v1", api_key=KEY, max_retries=0, store=False, **wire)
+
+
+VENDORS = {"anthropic": anthropic, "bedrock": bedrock, "openai": openai, "responses": responses}
 PAIRS = [(vendor, upstream) for vendor in VENDORS for upstream in upstreams(vendor)]
 each = pytest.mark.parametrize(("vendor", "upstream"), PAIRS)
 

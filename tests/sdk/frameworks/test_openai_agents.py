@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from agents import Agent, FunctionTool, ModelSettings, OpenAIChatCompletionsModel, RunConfig, Runner
+from agents import Agent, FunctionTool, ModelSettings, RunConfig, Runner
+from agents import OpenAIChatCompletionsModel, OpenAIResponsesModel
 from openai import AsyncOpenAI
 
 from cases import BASE, KEY, MODELS, PLAIN, RESULT, TOOL, says, schema, upstreams
@@ -11,8 +12,13 @@ from cases import BASE, KEY, MODELS, PLAIN, RESULT, TOOL, says, schema, upstream
 config = RunConfig(tracing_disabled=True, model_settings=ModelSettings(include_usage=True))
 
 
-def agent(client, upstream, call):
-    model = OpenAIChatCompletionsModel(model=MODELS[upstream], openai_client=client)
+KINDS = {"openai": OpenAIChatCompletionsModel, "responses": OpenAIResponsesModel}
+PAIRS = [(kind, upstream) for own, kind in KINDS.items() for upstream in upstreams(own)]
+each = pytest.mark.parametrize(("kind", "upstream"), PAIRS)
+
+
+def agent(client, kind, upstream, call):
+    model = kind(model=MODELS[upstream], openai_client=client)
     return Agent(name="tester", model=model, tools=[tool(call)] if call else [])
 
 
@@ -29,7 +35,7 @@ def tool(call):
     )
 
 
-def run(upstream, text, stream, call=None):
+def run(kind, upstream, text, stream, call=None):
     async def whole(agent):
         return await Runner.run(agent, text, run_config=config)
 
@@ -41,26 +47,26 @@ def run(upstream, text, stream, call=None):
 
     async def conversation():
         async with AsyncOpenAI(base_url=f"{BASE}/v1", api_key=KEY, max_retries=0) as client:
-            return await (streamed if stream else whole)(agent(client, upstream, call))
+            return await (streamed if stream else whole)(agent(client, kind, upstream, call))
 
     return asyncio.run(conversation())
 
 
-@pytest.mark.parametrize("upstream", upstreams("openai"))
+@each
 @pytest.mark.parametrize("stream", [False, True])
-def test_agent_answers(upstream, stream):
+def test_agent_answers(kind, upstream, stream):
     said = says(upstream, "plain", stream)
-    done = run(upstream, PLAIN, stream)
+    done = run(kind, upstream, PLAIN, stream)
     assert done.final_output == said["text"]
     usage = done.context_wrapper.usage
     assert (usage.input_tokens, usage.output_tokens) == (said["input_tokens"], said["output_tokens"])
 
 
-@pytest.mark.parametrize("upstream", upstreams("openai"))
+@each
 @pytest.mark.parametrize("stream", [False, True])
-def test_agent_runs_its_tool(upstream, stream):
+def test_agent_runs_its_tool(kind, upstream, stream):
     call = says(upstream, "tool-call", stream)["tool"]
-    done = run(upstream, TOOL, stream, call)
+    done = run(kind, upstream, TOOL, stream, call)
     assert done.final_output == says(upstream, "tool-result", stream)["text"]
     outputs = [item.output for item in done.new_items if item.type == "tool_call_output_item"]
     assert outputs == [RESULT]

@@ -12,6 +12,7 @@ const baseURL = `${BASE}/v1`;
 const vendors = {
   anthropic: createAnthropic({ baseURL, apiKey: KEY }),
   openai: createOpenAI({ baseURL, apiKey: KEY }).chat,
+  responses: createOpenAI({ baseURL, apiKey: KEY }).responses,
 };
 
 /** What both functions give in the end. */
