@@ -200,7 +200,9 @@ fn post(
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = target;
-    headers.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+    for (name, value) in own {
+        headers.insert(name, value.clone());
+    }
     headers.extend(credential);
     *request.headers_mut() = headers;
     request

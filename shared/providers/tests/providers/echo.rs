@@ -14,11 +14,13 @@ use providers::{Answer, Attempt, Limits, Upstream, echo::Echo};
 const OPENAI: &str = r#"{"model":"echo","max_tokens":50,"messages":[{"role":"user","content":"first"},
     {"role":"assistant","content":"first"},{"role":"user","content":"The quick brown fox"}]"#;
 const CONVERSE: &str = r#"{"messages":[{"role":"user","content":[{"text":"The quick brown fox"}]}]}"#;
+const INPUT: &str = r#"{"model":"echo","max_output_tokens":50,"input":"The quick brown fox""#;
 const PROMPT: &str = r#"{"model":"echo","max_tokens":50,"prompt":"The quick brown fox""#;
 
 fn body(wire: Wire, stream: bool) -> String {
     match wire {
         Wire::BedrockConverse => CONVERSE.to_owned(),
+        Wire::OpenAiResponses => format!("{INPUT},\"stream\":{stream}}}"),
         Wire::OpenAiCompletions => format!("{PROMPT},\"stream\":{stream}}}"),
         _ => format!("{OPENAI},\"stream\":{stream}}}"),
     }
