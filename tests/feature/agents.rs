@@ -15,6 +15,10 @@ impl Shape {
         Self(serde_json::from_str(include_str!("agents/claude-code.json")).unwrap())
     }
 
+    fn codex() -> Self {
+        Self(serde_json::from_str(include_str!("agents/codex.json")).unwrap())
+    }
+
     fn body(&self, model: &str) -> Value {
         let mut body = self.0["body"].clone();
         body["model"] = json!(model);
@@ -123,4 +127,18 @@ async fn claude_codes_tokens_are_counted_on_every_provider() {
     }
     let seen = portunus.upstream.requests();
     assert_eq!((seen.len(), seen[0].header("anthropic-beta")), (1, Some("token-counting-2024-11-01")));
+}
+
+#[tokio::test]
+async fn codex_works_on_every_provider() {
+    let portunus = Portunus::start().await;
+    for model in harness::MODELS {
+        let reply = Shape::codex().ask(&portunus, model).await;
+        assert_eq!(reply.status, 200, "{model}: {}", reply.text());
+        assert!(reply.text().contains("event: response.completed"), "{model}: {}", reply.text());
+        assert!(said(&reply, "/delta").ends_with("Say what you found."), "{model}: {}", reply.text());
+    }
+    for request in portunus.upstream.requests() {
+        assert_eq!(request.refused, None, "{}", request.json());
+    }
 }
