@@ -9,6 +9,7 @@ mod completions;
 mod deadlines;
 mod disconnect;
 mod fallback;
+mod gemini;
 mod invoke;
 mod last_byte;
 mod limits;

@@ -5,7 +5,7 @@ use harness::{Portunus, Setup, chat};
 
 /// A path that fits a row of the table.
 fn path_of(template: &[&str]) -> String {
-    template.iter().map(|part| format!("/{}", if *part == "{}" { "echo" } else { part })).collect()
+    template.iter().map(|part| format!("/{}", part.replace("{}", "echo").replace("{_}", "any"))).collect()
 }
 
 #[tokio::test]

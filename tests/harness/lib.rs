@@ -343,6 +343,7 @@ fn configuration(upstream: &MockUpstream, providers: &str, more: &str) -> Config
         "providers:\n  up-openai: {{ kind: openai, base_url: \"{url}/v1\", api_key: \"{OPENAI_KEY}\" }}\n  \
          up-anthropic: {{ kind: anthropic, base_url: \"{url}\", api_key: \"test-anthropic\" }}\n  \
          up-cohere: {{ kind: cohere, base_url: \"{url}\", api_key: \"test-cohere\" }}\n  \
+         up-google: {{ kind: gemini, base_url: \"{url}/v1beta\", api_key: \"test-gemini\" }}\n  \
          up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: \"{url}\", auth: {{ aws: {{ access_key_id: test, secret_access_key: test }} }} }}\n\
          {providers}\
          egress: {{ allow: [\"{address}\"] }}\n{more}"

@@ -35,7 +35,8 @@ pub struct Row {
     pub serves: Vec<String>,
 }
 
-/// The usual credential of a kind, by the names of the environment variables that hold it.
+/// The usual credential of a kind, by the names of the environment variables that hold it. Where two are usual, `env` is
+/// `A or B`, and the first that is set counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowAuth {
     /// The AWS chain; any of these variables says that it will find something.
@@ -66,9 +67,16 @@ impl Row {
             RowAuth::None => true,
             RowAuth::Aws(names) => names.iter().any(set),
             RowAuth::Bearer { optional: true, .. } => false,
-            RowAuth::Bearer { env, .. } | RowAuth::Header { env, .. } => !self.needs_address() && set(env),
+            RowAuth::Bearer { env, .. } | RowAuth::Header { env, .. } => {
+                !self.needs_address() && first_set(env, lookup).is_some()
+            }
         }
     }
+}
+
+/// The value of the first of these variables that is set: `A or B`.
+pub(crate) fn first_set(env: &str, lookup: &dyn Lookup) -> Option<String> {
+    env.split(" or ").find_map(|name| lookup.env(name))
 }
 
 /// Every row, by name.
@@ -193,6 +201,23 @@ mod tests {
         for name in ["anthropic", "bedrock", "echo", "openai", "openai_compatible"] {
             assert!(row(name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn either_of_two_usual_variables_turns_a_provider_on() {
+        struct Only(&'static str);
+        impl Lookup for Only {
+            fn env(&self, name: &str) -> Option<String> {
+                (name == self.0).then(|| "key".to_owned())
+            }
+
+            fn secret(&self, _: &str, _: Option<&str>) -> Option<domain::Secret> {
+                None
+            }
+        }
+        let gemini = row("gemini").unwrap();
+        assert!(gemini.is_on(&Only("GEMINI_API_KEY")) && gemini.is_on(&Only("GOOGLE_API_KEY")));
+        assert!(!gemini.is_on(&Only("OPENAI_API_KEY")));
     }
 
     #[test]

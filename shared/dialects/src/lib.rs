@@ -2,6 +2,8 @@
 
 /// What every wire can do; the table of wires.
 pub mod codec;
+/// Counting the tokens of a request.
+pub mod count;
 /// Embeddings between services.
 pub mod embedding;
 /// Errors in the caller's dialect and from the provider's.

@@ -11,8 +11,8 @@
 )]
 
 use dialects::{
-    anthropic::messages::count,
     codec::{Codec, Envelope, Reply, Target, Will, codec},
+    count::count,
     error::{Refusal, read},
     framing::{Frame, Framing, sse},
     head::copy,
@@ -164,12 +164,18 @@ fn every_count_of_tokens_is_read() {
     for case in cases("anthropic.count_tokens") {
         let text = case.request().unwrap().to_string();
         let body = parse(text.as_bytes()).unwrap();
-        let request = count::decode_count(&body).unwrap_or_else(|problem| panic!("{}: {problem:?}", case.name));
+        let request = count(Wire::AnthropicMessages)
+            .unwrap()
+            .decode_request(&body)
+            .unwrap_or_else(|problem| panic!("{}: {problem:?}", case.name));
         assert!(dialects::estimate::estimate_input_tokens(&request) > 0, "{}", case.name);
         if case.status() == 200 {
             let answer = case.answer().unwrap();
             let text = answer.to_string();
-            let tokens = count::read_count(&parse_answer(text.as_bytes()).unwrap()).unwrap();
+            let tokens = count(Wire::AnthropicMessages)
+                .unwrap()
+                .decode_response(&parse_answer(text.as_bytes()).unwrap())
+                .unwrap();
             assert_eq!(Some(tokens), answer["input_tokens"].as_u64(), "{}", case.name);
         }
         ran += 1;

@@ -7,11 +7,11 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use dialects::{
     Codec, codec,
     codec::{Envelope, Reply, Target},
+    count,
     error::{Refusal, read, redact},
     framing::Frame,
     head,
     json::{parse, parse_answer},
-    openai::responses::count,
 };
 use domain::{
     Dialect, Usage, Wire,
@@ -205,12 +205,13 @@ fn heads_say_what_the_requests_say() {
 #[test]
 fn every_count_of_tokens_is_read() {
     let mut ran = 0;
+    let counter = count::count(Wire::OpenAiResponses).unwrap();
     for case in cases_of("openai.responses.count") {
         let text = case.request().unwrap();
-        count::decode_count(&parse(text.as_bytes()).unwrap()).unwrap_or_else(|why| panic!("{}: {why:?}", case.name));
+        counter.decode_request(&parse(text.as_bytes()).unwrap()).unwrap_or_else(|why| panic!("{}: {why:?}", case.name));
         let answer = case.answer().unwrap();
-        let tokens = count::read_count(&parse_answer(answer.to_string().as_bytes()).unwrap()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&count::encode_count(tokens)).unwrap(), *answer, "{}", case.name);
+        let tokens = counter.decode_response(&parse_answer(answer.to_string().as_bytes()).unwrap()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&counter.encode_response(tokens)).unwrap(), *answer, "{}", case.name);
         ran += 1;
     }
     assert!(ran >= 5, "{ran}");

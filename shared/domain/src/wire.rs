@@ -34,11 +34,12 @@ pub enum Wire {
 
 impl Wire {
     /// Every wire, in alphabetical order.
-    pub const ALL: [Wire; 7] = [
+    pub const ALL: [Wire; 8] = [
         Wire::AnthropicMessages,
         Wire::BedrockConverse,
         Wire::BedrockInvoke,
         Wire::CohereChat,
+        Wire::GeminiGenerate,
         Wire::OpenAiChat,
         Wire::OpenAiCompletions,
         Wire::OpenAiResponses,

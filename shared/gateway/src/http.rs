@@ -20,6 +20,8 @@ mod body;
 mod form;
 /// Ids of calls.
 pub mod id;
+/// Streams as lists.
+mod json_list;
 /// Calls that outlive the patience of the edge.
 mod patient;
 /// What a request says, read with limits.
@@ -102,9 +104,11 @@ impl Edge {
         model: Option<String>,
         received: Received,
     ) -> Result<Response, Error> {
-        let dialect =
-            if request.headers().contains_key("anthropic-version") { Dialect::Anthropic } else { Dialect::OpenAi };
         let route = matched(&request)?.0;
+        let dialect = match route.api.dialect() {
+            Dialect::OpenAi if request.headers().contains_key("anthropic-version") => Dialect::Anthropic,
+            dialect => dialect,
+        };
         let call = self.read(request, id, route, model, received).await?;
         let caller = self.gateway.identity.identify(&call).await?;
         let listed = crate::listing::models(&self.gateway.names, &caller, dialect, call.path_model.as_deref())?;
@@ -119,6 +123,7 @@ impl Edge {
         model: Option<String>,
         received: Received,
     ) -> Result<Response, Error> {
+        let as_list = json_list::is_wanted(route, request.uri().query());
         let boundary = read::content(&request, route.api);
         let call = Call { boundary, ..self.read(request, id, route, model, received).await? };
         let client_id = call.extras.client_request_id.clone();
@@ -132,6 +137,7 @@ impl Edge {
         let commit_after = self.gateway.config.streams.commit_after;
         let kept = body::Kept::new(work.boxed(), self.pump.clone(), self.drain());
         let answer: Answer = patient::answer(kept, progress, commit_after, self.gateway.keep_alive).await?;
+        let answer = if as_list { json_list::listed(answer) } else { answer };
         Ok(reply::response(dialect, answer, id, client_id.as_deref(), self.pump.clone(), self.drain()))
     }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/models`: what a key may name, in OpenAI's or Anthropic's shape.
+//! `GET /v1/models`: what a key may name, in OpenAI's, Anthropic's or Gemini's shape.
 
 use crate::{call::Caller, routing, routing::Names, routing::names::Named};
 use dialects::json::write;
@@ -6,6 +6,9 @@ use domain::{Dialect, Error};
 
 /// When the list says models were created: the wire demands a date, and the gateway has none.
 const NO_DATE: &str = "1970-01-01T00:00:00Z";
+
+/// What every model can be asked for in Gemini's dialect.
+const METHODS: [&str; 3] = ["generateContent", "streamGenerateContent", "countTokens"];
 
 /// The list, or one model of it.
 pub fn models(names: &Names, caller: &Caller, dialect: Dialect, one: Option<&str>) -> Result<String, Error> {
@@ -28,7 +31,11 @@ fn model(dialect: Dialect, name: &str, named: &Named) -> String {
         Dialect::Anthropic => {
             o.string("type", "model").string("id", name).string("display_name", name).string("created_at", NO_DATE);
         }
-        Dialect::Bedrock | Dialect::Cohere | Dialect::Gemini | Dialect::OpenAi => {
+        Dialect::Gemini => {
+            o.string("name", &format!("models/{name}")).string("version", "001").string("displayName", name);
+            o.array("supportedGenerationMethods", |methods| METHODS.iter().for_each(|method| methods.string(method)));
+        }
+        Dialect::Bedrock | Dialect::Cohere | Dialect::OpenAi => {
             o.string("id", name).string("object", "model").number("created", 0).string("owned_by", owner);
         }
     })
@@ -36,6 +43,10 @@ fn model(dialect: Dialect, name: &str, named: &Named) -> String {
 
 fn list(dialect: Dialect, listed: &[(&str, String)]) -> String {
     write::object(|o| {
+        if dialect == Dialect::Gemini {
+            o.array("models", |array| listed.iter().for_each(|(_, model)| array.raw(model)));
+            return;
+        }
         if dialect != Dialect::Anthropic {
             o.string("object", "list");
         }

@@ -34,7 +34,7 @@ pub struct Echo {
 #[async_trait::async_trait]
 impl Upstream for Echo {
     fn wires(&self) -> &[Wire] {
-        &[Wire::OpenAiChat, Wire::AnthropicMessages, Wire::BedrockConverse, Wire::BedrockInvoke]
+        &[Wire::OpenAiChat, Wire::AnthropicMessages, Wire::BedrockConverse, Wire::BedrockInvoke, Wire::GeminiGenerate]
     }
 
     fn services(&self) -> &[Service] {
@@ -75,7 +75,11 @@ impl Upstream for Echo {
 }
 
 fn counted(wire: Wire, body: usize) -> String {
-    let key = if wire == Wire::BedrockConverse { "inputTokens" } else { "input_tokens" };
+    let key = match wire {
+        Wire::BedrockConverse => "inputTokens",
+        Wire::GeminiGenerate => "totalTokens",
+        _ => "input_tokens",
+    };
     json::write::object(|object| {
         object.number(key, estimate_tokens(body));
     })
@@ -84,7 +88,7 @@ fn counted(wire: Wire, body: usize) -> String {
 fn chat(attempt: &Attempt<'_>, id: &str) -> Result<Answer, Malformed> {
     let body = json::parse(&attempt.body)?;
     let envelope = match attempt.wire {
-        Wire::BedrockConverse | Wire::BedrockInvoke => {
+        Wire::BedrockConverse | Wire::BedrockInvoke | Wire::GeminiGenerate => {
             Envelope { model: Some(attempt.model.as_str()), stream: Some(attempt.stream) }
         }
         _ => Envelope::default(),

@@ -5,7 +5,7 @@ use domain::Secret;
 use super::{Auth, Aws, AwsCredentials, Entra, RawProvider};
 use crate::{
     base_url::BaseUrl,
-    catalog::{Row, RowAuth},
+    catalog::{Row, RowAuth, first_set},
     raw::{At, Named, Reader, Text, raw},
     substitute::Lookup,
     yaml::Mark,
@@ -61,7 +61,9 @@ pub fn usual(row: &Row, lookup: &dyn Lookup) -> Option<Auth> {
         RowAuth::None => Some(Auth::None),
         RowAuth::Aws(_) => Some(Auth::Aws(Box::new(Aws { credentials: usual_aws(lookup), role_arn: None }))),
         RowAuth::Bearer { env, .. } if env.is_empty() => None,
-        RowAuth::Bearer { env, .. } | RowAuth::Header { env, .. } => Some(show(row, Secret::new(lookup.env(env)?))),
+        RowAuth::Bearer { env, .. } | RowAuth::Header { env, .. } => {
+            Some(show(row, Secret::new(first_set(env, lookup)?)))
+        }
     }
 }
 

@@ -2,23 +2,65 @@
 
 use super::{converse::Converse, invoke::INVOKE};
 use crate::{
-    codec::{Codec, Envelope},
-    json::{Node, parse, write},
+    codec::{Codec, Envelope, Target, Will},
+    count::Count,
+    head::{Edit, Head},
+    json::{Node, parse, parse_answer, write},
     malformed::Malformed,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::chat::Request;
+use domain::{Error, chat::Request};
+
+/// The operation.
+pub struct CountTokens;
+
+/// Fields of a Converse request that count.
+const COUNTED: [&str; 4] = ["messages", "system", "toolConfig", "additionalModelRequestFields"];
 
 /// The model is in the path, and nothing that is counted depends on it.
 const ENVELOPE: Envelope<'static> = Envelope { model: Some("counted"), stream: Some(false) };
 
-/// What the caller wants counted.
-pub fn decode_count(body: &Node<'_>) -> Result<Request, Malformed> {
-    body.required("input", |input| match (input.get("converse"), input.get("invokeModel")) {
-        (Some(request), _) => Converse.decode_request(request, &ENVELOPE).map_err(|e| e.under("converse")),
-        (None, Some(request)) => request.required("body", invoked).map_err(|e| e.under("invokeModel")),
-        (None, None) => Err(Malformed::invalid("`converse` or `invokeModel` is expected")),
-    })
+impl Count for CountTokens {
+    fn head(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
+        Converse.head(body, envelope)
+    }
+
+    /// The path names the model.
+    fn edits(&self, _: &Node<'_>, _: &Will<'_>) -> Vec<Edit> {
+        Vec::new()
+    }
+
+    fn decode_request(&self, body: &Node<'_>) -> Result<Request, Malformed> {
+        body.required("input", |input| match (input.get("converse"), input.get("invokeModel")) {
+            (Some(request), _) => Converse.decode_request(request, &ENVELOPE).map_err(|e| e.under("converse")),
+            (None, Some(request)) => request.required("body", invoked).map_err(|e| e.under("invokeModel")),
+            (None, None) => Err(Malformed::invalid("`converse` or `invokeModel` is expected")),
+        })
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<String, Error> {
+        let body = Converse.encode_request(request, target)?.body;
+        let node = parse_answer(body.as_bytes())?;
+        Ok(write::object(|o| {
+            o.object("input", |o| {
+                o.object("converse", |o| {
+                    for (key, value) in node.fields().iter().filter(|(key, _)| COUNTED.contains(&key.as_ref())) {
+                        o.raw(key, value.raw);
+                    }
+                });
+            });
+        }))
+    }
+
+    fn decode_response(&self, body: &Node<'_>) -> Result<u64, Malformed> {
+        body.required("inputTokens", Node::integer)
+    }
+
+    fn encode_response(&self, input_tokens: u64) -> String {
+        write::object(|o| {
+            o.number("inputTokens", input_tokens);
+        })
+    }
 }
 
 fn invoked(body: &Node<'_>) -> Result<Request, Malformed> {
@@ -26,24 +68,12 @@ fn invoked(body: &Node<'_>) -> Result<Request, Malformed> {
     INVOKE.decode_request(&parse(&bytes)?, &ENVELOPE)
 }
 
-/// The answer.
-pub fn encode_count(input_tokens: u64) -> String {
-    write::object(|o| {
-        o.number("inputTokens", input_tokens);
-    })
-}
-
-/// The number in Bedrock's answer.
-pub fn read_count(body: &Node<'_>) -> Result<u64, Malformed> {
-    body.required("inputTokens", Node::integer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn counted(body: &str) -> Result<Request, Malformed> {
-        decode_count(&parse(body.as_bytes()).unwrap())
+        CountTokens.decode_request(&parse(body.as_bytes()).unwrap())
     }
 
     #[test]
@@ -58,6 +88,11 @@ mod tests {
         assert_eq!(counted(r#"{"input":{}}"#).unwrap_err().param.as_deref(), Some("input"));
         let damaged = counted(r#"{"input":{"invokeModel":{"body":"?"}}}"#).unwrap_err();
         assert_eq!(damaged.param.as_deref(), Some("input.invokeModel.body"));
-        assert_eq!(read_count(&parse(encode_count(7).as_bytes()).unwrap()), Ok(7));
+        let request = counted(converse).unwrap();
+        let target = Target { model: "amazon.nova-lite-v1:0", ..Target::default() };
+        let written = CountTokens.encode_request(&request, &target).unwrap();
+        assert_eq!(written, r#"{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"hi"}]}]}}}"#);
+        let answer = CountTokens.encode_response(7);
+        assert_eq!(CountTokens.decode_response(&parse(answer.as_bytes()).unwrap()), Ok(7));
     }
 }

@@ -13,7 +13,7 @@ use dialects::{
     json::{self, Node},
     service::{Body as Said, offer},
 };
-use domain::{Api, Error, Kind, Service, Task, Wire};
+use domain::{Api, Error, Kind, Operation, Service, Task, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use std::time::{Duration, Instant};
@@ -232,7 +232,10 @@ fn chat<'a>(call: &Call, wire: Wire, body: &'a Bytes) -> Result<Read<'a>, Error>
     let node = json::parse(body)?;
     node.object()?;
     head::refuse_forbidden(&node)?;
-    let head = codec(wire).head(&node, &call.envelope())?;
+    let head = match call.operation() {
+        Operation::Chat => codec(wire).head(&node, &call.envelope())?,
+        Operation::CountTokens => crate::counting::counter(wire)?.head(&node, &call.envelope())?,
+    };
     Ok(Read { body: node, head, bytes: body.len(), asked: None })
 }
 

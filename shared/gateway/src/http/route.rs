@@ -8,7 +8,8 @@ use http::Method;
 #[derive(Debug)]
 pub struct Route {
     pub method: Method,
-    /// Path segments; `{}` takes one segment, percent-decoded once.
+    /// Path segments; `{}` takes one segment, percent-decoded once, `{}:verb` one that ends so, and `{_}` one that says
+    /// nothing here.
     pub template: &'static [&'static str],
     pub serves: Serves,
     /// What the caller speaks there.
@@ -80,6 +81,24 @@ pub static ROUTES: &[Route] = &[
     route!(POST "model" / "{}" / "invoke" => CHAT, BedrockInvoke, Some(false), Key),
     route!(POST "model" / "{}" / "invoke-with-response-stream" => CHAT, BedrockInvoke, Some(true), Key),
     route!(POST "v2" / "chat" => CHAT, CohereChat, None, Key),
+    route!(POST "v1beta" / "models" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1beta" / "models" / "{}" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1beta" / "models" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
+    route!(POST "v1beta" / "models" / "{}" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
+    route!(POST "v1beta" / "models" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1beta" / "models" / "{}" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
+    route!(GET "v1beta" / "models" => Serves::Models, GeminiGenerate, None, Key),
+    route!(GET "v1beta" / "models" / "{}" => Serves::Models, GeminiGenerate, None, Key),
+    route!(GET "v1beta" / "models" / "{}" / "{}" => Serves::Models, GeminiGenerate, None, Key),
+    route!(POST "v1" / "models" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1" / "models" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
+    route!(POST "v1" / "models" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1" / "projects" / "{_}" / "locations" / "{_}" / "publishers" / "{_}" / "models" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1" / "projects" / "{_}" / "locations" / "{_}" / "publishers" / "{_}" / "models" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
+    route!(POST "v1" / "projects" / "{_}" / "locations" / "{_}" / "publishers" / "{_}" / "models" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1beta1" / "projects" / "{_}" / "locations" / "{_}" / "publishers" / "{_}" / "models" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1beta1" / "projects" / "{_}" / "locations" / "{_}" / "publishers" / "{_}" / "models" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
+    route!(POST "v1beta1" / "projects" / "{_}" / "locations" / "{_}" / "publishers" / "{_}" / "models" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
     route!(POST "v1" / "responses" => CHAT, OpenAiResponses, None, Key),
     route!(POST "openai" / "v1" / "responses" => CHAT, OpenAiResponses, None, Key),
     route!(POST "openai" / "responses" => CHAT, OpenAiResponses, None, Key),
@@ -107,6 +126,10 @@ pub static ROUTES: &[Route] = &[
     service!("v1" / "audio" / "transcriptions" => OpenAiTranscriptions),
     service!("v1" / "audio" / "translations" => OpenAiTranslations),
     service!("v2" / "embed" => CohereEmbed),
+    service!("v1beta" / "models" / "{}:embedContent" => GeminiEmbed),
+    service!("v1beta" / "models" / "{}" / "{}:embedContent" => GeminiEmbed),
+    service!("v1beta" / "models" / "{}:batchEmbedContents" => GeminiBatchEmbed),
+    service!("v1beta" / "models" / "{}" / "{}:batchEmbedContents" => GeminiBatchEmbed),
     service!("v2" / "rerank" => CohereRerank),
     service!("openai" / "v1" / "embeddings" => OpenAiEmbeddings),
     service!("openai" / "v1" / "images" / "generations" => OpenAiImages),
@@ -151,7 +174,7 @@ pub fn matched(method: &Method, path: &str) -> Matched {
             known = true;
             continue;
         }
-        let held = route.template.iter().zip(&segments).filter(|(part, _)| **part == "{}").map(|(_, s)| decoded(s));
+        let held = route.template.iter().zip(&segments).filter_map(|(part, segment)| held(part, segment)).map(decoded);
         return match held.collect::<Option<Vec<String>>>() {
             Some(held) if held.is_empty() => Matched::Route(route, None),
             Some(held) => Matched::Route(route, Some(held.join("/"))),
@@ -163,10 +186,14 @@ pub fn matched(method: &Method, path: &str) -> Matched {
 
 fn fits(template: &[&str], segments: &[&str]) -> bool {
     template.len() == segments.len()
-        && template
-            .iter()
-            .zip(segments)
-            .all(|(part, segment)| part == segment || (*part == "{}" && !segment.is_empty()))
+        && template.iter().zip(segments).all(|(part, segment)| {
+            part == segment || (*part == "{_}" && !segment.is_empty()) || held(part, segment).is_some()
+        })
+}
+
+/// What a `{}` takes of a segment: all but the verb behind it.
+fn held<'s>(part: &str, segment: &'s str) -> Option<&'s str> {
+    segment.strip_suffix(part.strip_prefix("{}")?).filter(|held| !held.is_empty())
 }
 
 /// One segment, decoded once. Refused: bad escapes, NUL and other controls, `.` and `..`, a second level of encoding.
@@ -190,12 +217,16 @@ fn decoded(segment: &str) -> Option<String> {
     (!climbs && !strange).then_some(text)
 }
 
+/// What Gemini's paths end in.
+const VERBS: [&str; 3] = [":generateContent", ":streamGenerateContent", ":countTokens"];
+
 /// The dialect an error is written in when no route matched: the one whose paths look like it.
 pub fn dialect_of(path: &str) -> Dialect {
     match () {
         () if path.starts_with("/v1/messages") || path.starts_with("/anthropic/") => Dialect::Anthropic,
         () if path.starts_with("/model/") => Dialect::Bedrock,
-        () if path.starts_with("/v1beta/") => Dialect::Gemini,
+        () if path.starts_with("/v1beta") || path.starts_with("/v1/projects/") => Dialect::Gemini,
+        () if path.starts_with("/v1/models/") && VERBS.iter().any(|verb| path.ends_with(verb)) => Dialect::Gemini,
         () if path.starts_with("/v2/") => Dialect::Cohere,
         () => Dialect::OpenAi,
     }
@@ -224,6 +255,25 @@ mod tests {
             let path = format!("/model/{segment}/converse");
             assert!(matches!(matched(&Method::POST, &path), Matched::BadPath), "{segment}");
         }
+    }
+
+    #[test]
+    fn a_verb_behind_the_model_is_no_part_of_it() {
+        for (path, model) in [
+            ("/v1beta/models/gemini-2.5-flash:generateContent", Some("gemini-2.5-flash")),
+            ("/v1beta/models/amazon.nova-lite-v1:0:streamGenerateContent", Some("amazon.nova-lite-v1:0")),
+            ("/v1beta/models/openai/gpt-4o:countTokens", Some("openai/gpt-4o")),
+            ("/v1beta/models/openai%2Fgpt-4o:generateContent", Some("openai/gpt-4o")),
+            ("/v1/models/m:generateContent", Some("m")),
+            ("/v1/projects/p/locations/l/publishers/google/models/m:generateContent", Some("m")),
+            ("/v1beta/models/:generateContent", None),
+            ("/v1beta/models/m:predict", None),
+        ] {
+            assert_eq!(model_of(path).as_deref(), model, "{path}");
+        }
+        assert!(matches!(matched(&Method::POST, "/v1beta/models/%2e%2e:generateContent"), Matched::BadPath));
+        assert_eq!(dialect_of("/v1/models/m:countTokens"), Dialect::Gemini);
+        assert_eq!(dialect_of("/v1/models/m"), Dialect::OpenAi);
     }
 
     #[test]

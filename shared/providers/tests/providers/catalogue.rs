@@ -67,7 +67,7 @@ async fn the_providers_of_a_configuration_are_listed_and_found_by_name() {
         providers.list()[0],
         Listing { name: "local".into(), kind, wires, services: providers.list()[0].services.clone(), region: None }
     );
-    assert!(providers.list().iter().any(|listing| listing.name.as_str() == "echo" && listing.wires.len() == 4));
+    assert!(providers.list().iter().any(|listing| listing.name.as_str() == "echo" && listing.wires.len() == 5));
     assert!(providers.find(&"nobody".into()).is_none());
     assert_eq!(read(ask(&providers, "local", Wire::OpenAiChat).await.unwrap()).await, b"{}");
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer sk-local"));

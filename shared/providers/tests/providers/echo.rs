@@ -17,9 +17,12 @@ const CONVERSE: &str = r#"{"messages":[{"role":"user","content":[{"text":"The qu
 const INPUT: &str = r#"{"model":"echo","max_output_tokens":50,"input":"The quick brown fox""#;
 const PROMPT: &str = r#"{"model":"echo","max_tokens":50,"prompt":"The quick brown fox""#;
 
+const CONTENTS: &str = r#"{"contents":[{"parts":[{"text":"first"}]},{"role":"model","parts":[{"text":"second"}]},{"parts":[{"text":"The quick brown fox"}]}]}"#;
+
 fn body(wire: Wire, stream: bool) -> String {
     match wire {
         Wire::BedrockConverse => CONVERSE.to_owned(),
+        Wire::GeminiGenerate => CONTENTS.to_owned(),
         Wire::OpenAiResponses => format!("{INPUT},\"stream\":{stream}}}"),
         Wire::OpenAiCompletions => format!("{PROMPT},\"stream\":{stream}}}"),
         _ => format!("{OPENAI},\"stream\":{stream}}}"),

@@ -1,41 +1,50 @@
 //! `/v1/messages/count_tokens`: the same request without an output cap, answered by a number.
 
 use crate::{
-    codec::{Envelope, Will},
+    codec::{Envelope, Target, Will},
+    count::Count,
     head::{Edit, Head},
-    json::{Node, write},
+    json::{Node, parse_answer, write},
     malformed::Malformed,
 };
-use domain::chat::Request;
+use domain::{Error, chat::Request};
 
-/// The fields the gateway itself needs.
-pub fn count_head(body: &Node<'_>) -> Result<Head, Malformed> {
-    super::head::head(body, &Envelope::default())
-}
+/// The operation.
+pub struct CountTokens;
 
-/// What the caller wants counted.
-pub fn decode_count(body: &Node<'_>) -> Result<Request, Malformed> {
-    super::request::counted(body, &Envelope::default())
-}
+/// Fields that a count does not take.
+const UNCOUNTED: [&str; 2] = ["max_tokens", "stream"];
 
-/// The edits that put the gateway's will into a count that otherwise passes through: counting takes neither an output cap
-/// nor a stream.
-pub fn count_edits(body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
-    let mut edits = super::head::edits(body, &Will { output_cap: None, ..*will });
-    edits.extend(["max_tokens", "stream"].into_iter().map(Edit::remove));
-    edits
-}
+impl Count for CountTokens {
+    fn head(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed> {
+        super::head::head(body, envelope)
+    }
 
-/// The answer.
-pub fn encode_count(input_tokens: u64) -> String {
-    write::object(|o| {
-        o.number("input_tokens", input_tokens);
-    })
-}
+    fn edits(&self, body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
+        let mut edits = super::head::edits(body, &Will { output_cap: None, ..*will });
+        edits.extend(UNCOUNTED.into_iter().map(Edit::remove));
+        edits
+    }
 
-/// The number in a provider's answer.
-pub fn read_count(body: &Node<'_>) -> Result<u64, Malformed> {
-    body.required("input_tokens", Node::integer)
+    fn decode_request(&self, body: &Node<'_>) -> Result<Request, Malformed> {
+        super::request::counted(body, &Envelope::default())
+    }
+
+    fn encode_request(&self, request: &Request, target: &Target<'_>) -> Result<String, Error> {
+        let body = super::request::encode(request, target)?.body;
+        let edits = UNCOUNTED.map(Edit::remove);
+        Ok(parse_answer(body.as_bytes()).map_or_else(|_| body.clone(), |node| crate::head::copy(&node, &edits)))
+    }
+
+    fn decode_response(&self, body: &Node<'_>) -> Result<u64, Malformed> {
+        body.required("input_tokens", Node::integer)
+    }
+
+    fn encode_response(&self, input_tokens: u64) -> String {
+        write::object(|o| {
+            o.number("input_tokens", input_tokens);
+        })
+    }
 }
 
 #[cfg(test)]
@@ -47,11 +56,18 @@ mod tests {
     fn a_count_needs_no_cap_and_sends_none() {
         let body = parse(br#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#).unwrap();
         assert_eq!(
-            copy(&body, &count_edits(&body, &Will { model: "n", output_cap: Some(9), ..Will::default() })),
+            copy(&body, &CountTokens.edits(&body, &Will { model: "n", output_cap: Some(9), ..Will::default() })),
             r#"{"model":"n","messages":[{"role":"user","content":"hi"}]}"#
         );
         let body = parse(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).unwrap();
-        assert_eq!(decode_count(&body).unwrap().max_output_tokens, None);
-        assert_eq!(read_count(&parse(encode_count(7).as_bytes()).unwrap()), Ok(7));
+        assert_eq!(CountTokens.decode_request(&body).unwrap().max_output_tokens, None);
+        let request = CountTokens.decode_request(&body).unwrap();
+        assert_eq!(
+            CountTokens
+                .encode_request(&request, &Target { model: "n", default_output_cap: 5, ..Target::default() })
+                .unwrap(),
+            r#"{"model":"n","messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]}"#
+        );
+        assert_eq!(CountTokens.decode_response(&parse(CountTokens.encode_response(7).as_bytes()).unwrap()), Ok(7));
     }
 }
