@@ -29,7 +29,6 @@ fn sent(portunus: &Portunus) -> serde_json::Value {
 /// Providers of several vendors, all of them the mock upstream.
 async fn many() -> Portunus {
     Setup::default()
-        .provider("up-gemini: { kind: openai_compatible, base_url: \"URL/v1beta\", speaks: [gemini.batch_embed, gemini.embed], auth: { header: { x-goog-api-key: g } } }")
         .provider("up-voyage: { kind: voyage, base_url: \"URL/v1\", api_key: v }")
         .provider("up-jina: { kind: jina, base_url: \"URL/v1\", api_key: j }")
         .start()

@@ -9,7 +9,7 @@ const TEXT: &str = "Ruby is a programmer's best friend";
 const TARGETS: [(&str, &str); 5] = [
     ("up-openai/text-embedding-3-small", "/input/0"),
     ("up-cohere/embed-v4.0", "/texts/0"),
-    ("up-gemini/gemini-embedding-001", "/requests/0/content/parts/0/text"),
+    ("up-google/gemini-embedding-001", "/requests/0/content/parts/0/text"),
     ("up-bedrock/cohere.embed-v4:0", "/texts/0"),
     ("up-bedrock/amazon.titan-embed-text-v2:0", "/inputText"),
 ];
@@ -29,18 +29,27 @@ async fn any_client_of_embeddings_reaches_any_provider_with_the_same_numbers() {
         let openai = json!({"model": model, "input": [TEXT]}).to_string();
         let cohere =
             json!({"model": model, "texts": [TEXT], "input_type": "search_document", "embedding_types": ["float"]});
-        for (path, body) in [("/v1/embeddings", openai), ("/v2/embed", cohere.to_string())] {
+        let one = json!({"content": {"parts": [{"text": TEXT}]}});
+        let single = format!("/v1beta/models/{model}:embedContent");
+        let batch = format!("/v1beta/models/{model}:batchEmbedContents");
+        let asked = [
+            ("/v1/embeddings", openai),
+            ("/v2/embed", cohere.to_string()),
+            (single.as_str(), one.to_string()),
+            (batch.as_str(), json!({ "requests": [one] }).to_string()),
+        ];
+        for (path, body) in asked {
             let reply = portunus.post(path, &body).await;
             assert_eq!(reply.status, 200, "{path} {model}: {}", reply.text());
             if let Some(text) = sent(&portunus).pointer(place) {
                 assert_eq!(text, TEXT, "{path} {model}");
             } else {
-                assert!(model.starts_with("up-openai"), "{path} {model}: {}", sent(&portunus));
+                let one = model.starts_with("up-openai") || path.ends_with(":embedContent");
+                assert!(one, "{path} {model}: {}", sent(&portunus));
             }
             vectors.push(vector(&reply.json()));
             let record = portunus.record(&reply.call()).await;
-            let unpriced = model.starts_with("up-gemini");
-            assert!(record.usage.input > 0 && record.unpriced == unpriced, "{path} {model}: {record:?}");
+            assert!(record.usage.input > 0 && !record.unpriced, "{path} {model}: {record:?}");
         }
     }
     assert!(vectors.windows(2).all(|pair| pair[0] == pair[1]), "{vectors:?}");
@@ -70,7 +79,7 @@ async fn base64_is_made_where_the_provider_gives_floats() {
     };
     let openai = ask("up-openai/text-embedding-3-small").await;
     assert!(openai.is_string());
-    assert_eq!(ask("up-gemini/gemini-embedding-001").await, openai);
+    assert_eq!(ask("up-google/gemini-embedding-001").await, openai);
     assert_eq!(ask("up-bedrock/amazon.titan-embed-text-v2:0").await, openai);
 }
 
