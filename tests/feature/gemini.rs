@@ -121,6 +121,10 @@ async fn the_list_of_models_has_geminis_shape_on_geminis_path() {
     let methods = list["models"][0]["supportedGenerationMethods"].as_array().unwrap();
     assert!(methods.contains(&json!("generateContent")));
     assert_eq!(portunus.get("/v1beta/models/fast").await.json()["displayName"], "fast");
+    // Newer clients of Gemini ask where OpenAI's do, and are known by where they put the key.
+    let request = portunus.request(http::Method::GET, "/v1/models").header("x-goog-api-key", &portunus.key);
+    let list: Value = serde_json::from_slice(&request.send().await.unwrap().bytes().await.unwrap()).unwrap();
+    assert_eq!(list["models"][0]["name"], "models/fast");
 }
 
 #[tokio::test]

@@ -107,6 +107,7 @@ impl Edge {
         let route = matched(&request)?.0;
         let dialect = match route.api.dialect() {
             Dialect::OpenAi if request.headers().contains_key("anthropic-version") => Dialect::Anthropic,
+            Dialect::OpenAi if request.headers().contains_key("x-goog-api-key") => Dialect::Gemini,
             dialect => dialect,
         };
         let call = self.read(request, id, route, model, received).await?;
