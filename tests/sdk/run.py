@@ -32,6 +32,7 @@ UPSTREAM_MODELS = {
     "anthropic": "claude-sonnet-4-5-20250929",
     "bedrock": "amazon.nova-lite-v1:0",
     "cohere": "command-a-03-2025",
+    "gemini": "gemini-2.5-flash",
     "openai": "gpt-4o",
     "responses": "gpt-4.1",
 }
@@ -39,6 +40,7 @@ PATHS = {
     "anthropic": "/v1/messages",
     "bedrock": "/model/*",
     "cohere": "/v2/chat",
+    "gemini": "/v1beta/models/*",
     "openai": "/v1/chat/completions",
     "responses": "/v1/responses",
 }
@@ -158,6 +160,7 @@ providers:
   up-anthropic: {{ kind: anthropic, base_url: "{mock}", api_key: "test-anthropic" }}
   up-cohere: {{ kind: cohere, base_url: "{mock}", api_key: "test-cohere" }}
   up-responses: {{ kind: openai, speaks: [openai.responses], base_url: "{mock}/v1", api_key: "test-openai" }}
+  up-gemini: {{ kind: gemini, base_url: "{mock}/v1beta", api_key: "test-gemini" }}
   up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: "{mock}" }}
 egress: {{ allow: ["{mock.removeprefix('http://')}"] }}
 """

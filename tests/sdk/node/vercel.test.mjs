@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAnthropic } from "@ai-sdk/anthropic";
+import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { BASE, KEY, MODELS, PLAIN, RESULT, TOOL, says, schema, upstreams } from "./cases.mjs";
@@ -11,6 +12,8 @@ globalThis.AI_SDK_LOG_WARNINGS = false;
 const baseURL = `${BASE}/v1`;
 const vendors = {
   anthropic: createAnthropic({ baseURL, apiKey: KEY }),
+  // Without the prefix this package leaves it out of the path of a name that has a slash.
+  gemini: (name) => createGoogleGenerativeAI({ baseURL: `${BASE}/v1beta`, apiKey: KEY })(`models/${name}`),
   openai: createOpenAI({ baseURL, apiKey: KEY }).chat,
   responses: createOpenAI({ baseURL, apiKey: KEY }).responses,
 };

@@ -87,6 +87,9 @@ pub static ROUTES: &[Route] = &[
     route!(POST "v1beta" / "models" / "{}" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
     route!(POST "v1beta" / "models" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
     route!(POST "v1beta" / "models" / "{}" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1" / "models" / "{}" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
+    route!(POST "v1" / "models" / "{}" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
+    route!(POST "v1" / "models" / "{}" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
     route!(GET "v1beta" / "models" => Serves::Models, GeminiGenerate, None, Key),
     route!(GET "v1beta" / "models" / "{}" => Serves::Models, GeminiGenerate, None, Key),
     route!(GET "v1beta" / "models" / "{}" / "{}" => Serves::Models, GeminiGenerate, None, Key),
@@ -139,6 +142,10 @@ pub static ROUTES: &[Route] = &[
     service!("v1beta" / "models" / "{}" / "{}:embedContent" => GeminiEmbed),
     service!("v1beta" / "models" / "{}:batchEmbedContents" => GeminiBatchEmbed),
     service!("v1beta" / "models" / "{}" / "{}:batchEmbedContents" => GeminiBatchEmbed),
+    service!("v1" / "models" / "{}:embedContent" => GeminiEmbed),
+    service!("v1" / "models" / "{}" / "{}:embedContent" => GeminiEmbed),
+    service!("v1" / "models" / "{}:batchEmbedContents" => GeminiBatchEmbed),
+    service!("v1" / "models" / "{}" / "{}:batchEmbedContents" => GeminiBatchEmbed),
     service!("v2" / "rerank" => CohereRerank),
     service!("openai" / "v1" / "embeddings" => OpenAiEmbeddings),
     service!("openai" / "v1" / "images" / "generations" => OpenAiImages),
@@ -271,6 +278,7 @@ mod tests {
     fn a_verb_behind_the_model_is_no_part_of_it() {
         for (path, model) in [
             ("/v1beta/models/gemini-2.5-flash:generateContent", Some("gemini-2.5-flash")),
+            ("/v1/models/openai/gpt-4o:streamGenerateContent", Some("openai/gpt-4o")),
             ("/v1beta/models/amazon.nova-lite-v1:0:streamGenerateContent", Some("amazon.nova-lite-v1:0")),
             ("/v1beta/models/openai/gpt-4o:countTokens", Some("openai/gpt-4o")),
             ("/v1beta/models/openai%2Fgpt-4o:generateContent", Some("openai/gpt-4o")),
