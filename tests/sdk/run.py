@@ -185,7 +185,8 @@ def script():
     """A plan for each recorded answer: chosen by path, mode, and a text of the conversation."""
     plans = [{"name": path, "match": {"path": path}} for path in SERVICES]
     plans += [{"name": model, "match": {"model": model}} for model in EMBEDDERS]
-    for upstream, path in PATHS.items():
+    # Google's SDK asks for version 1; the gateway asks for the newer one.
+    for upstream, path in [*PATHS.items(), ("gemini", "/v1/models/*")]:
         for kind, text in TEXTS:
             for stream in (False, True):
                 name = f"{upstream}-{kind}{'-stream' if stream else ''}"

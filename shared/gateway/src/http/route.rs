@@ -87,9 +87,6 @@ pub static ROUTES: &[Route] = &[
     route!(POST "v1beta" / "models" / "{}" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
     route!(POST "v1beta" / "models" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
     route!(POST "v1beta" / "models" / "{}" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
-    route!(POST "v1" / "models" / "{}" / "{}:generateContent" => CHAT, GeminiGenerate, Some(false), Key),
-    route!(POST "v1" / "models" / "{}" / "{}:streamGenerateContent" => CHAT, GeminiGenerate, Some(true), Key),
-    route!(POST "v1" / "models" / "{}" / "{}:countTokens" => COUNT, GeminiGenerate, Some(false), Key),
     route!(GET "v1beta" / "models" => Serves::Models, GeminiGenerate, None, Key),
     route!(GET "v1beta" / "models" / "{}" => Serves::Models, GeminiGenerate, None, Key),
     route!(GET "v1beta" / "models" / "{}" / "{}" => Serves::Models, GeminiGenerate, None, Key),
@@ -234,7 +231,8 @@ fn decoded(segment: &str) -> Option<String> {
 }
 
 /// What Gemini's paths end in.
-const VERBS: [&str; 3] = [":generateContent", ":streamGenerateContent", ":countTokens"];
+const VERBS: [&str; 5] =
+    [":generateContent", ":streamGenerateContent", ":countTokens", ":embedContent", ":batchEmbedContents"];
 
 /// The dialect an error is written in when no route matched: the one whose paths look like it.
 pub fn dialect_of(path: &str) -> Dialect {
