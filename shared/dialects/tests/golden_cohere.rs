@@ -19,7 +19,7 @@ use domain::{
     tokens::UsageSoFar,
 };
 use recorded::{
-    Case, Dice, chunks, damage, damaged_streams_keep_to_the_grammar, events, frames, same, same_for_every_cut,
+    Case, chunks, damaged_requests, damaged_streams_keep_to_the_grammar, events, frames, same, same_for_every_cut,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -307,29 +307,8 @@ fn s3_streams_cut_short_are_noticed() {
 
 #[test]
 fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
-    let mut dice = Dice(1);
-    let (mut refused, mut understood) = (0, 0);
-    for case in cases() {
-        let Some(theirs) = case.json["request"].get("body").filter(|body| body.is_object()) else { continue };
-        for _ in 0..40 {
-            let mut damaged = theirs.clone();
-            damage(&mut damaged, &mut dice);
-            let text = damaged.to_string();
-            let body = parse(text.as_bytes()).unwrap();
-            let _ = chat().head(&body, &NOWHERE);
-            match chat().decode_request(&body, &NOWHERE) {
-                Err(_) => refused += 1,
-                Ok(request) => {
-                    understood += 1;
-                    if let Ok(encoded) = chat().encode_request(&request, &Target { model: "m", ..Target::default() }) {
-                        parse(encoded.body.as_bytes()).unwrap_or_else(|why| panic!("{why:?} in {}", encoded.body));
-                    }
-                }
-            }
-        }
-    }
-    println!("{refused} refused, {understood} understood");
-    assert!(refused > 200 && understood > 200);
+    let (refused, understood) = damaged_requests(chat(), &cases(), &NOWHERE, &["m"], 40);
+    assert!(refused > 200 && understood > 200, "{refused} and {understood}");
 }
 
 #[test]

@@ -3,79 +3,50 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod recorded;
+
 use dialects::{
     Codec, codec,
     codec::{Envelope, Reply, Target},
     error::{Refusal, read, redact},
-    framing::Frame,
     head,
     json::{parse, parse_answer},
 };
 use domain::{
     Dialect, Usage, Wire,
     chat::{Content, FinishReason, Reasoning, Request},
-    event::{Delta, Event, Grammar, Open},
+    event::{Delta, Event, Open},
     tokens::UsageSoFar,
 };
+use recorded::{Case, damaged_requests, damaged_streams_keep_to_the_grammar, events, frames, same, same_for_every_cut};
 use serde_json::Value;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::PathBuf,
-};
-
-struct Case {
-    name: String,
-    json: Value,
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 fn cases() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/gemini.generate");
-    let mut cases: Vec<Case> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .map(|path| Case {
-            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-            json: serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
-        })
-        .collect();
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
-    cases
+    recorded::cases("gemini.generate")
 }
 
-impl Case {
-    fn status(&self) -> u16 {
-        u16::try_from(self.json["response"]["status"].as_u64().unwrap_or(200)).unwrap()
+/// The bytes of a stream; one recorded without `alt=sse` is a list of the same chunks.
+fn stream(case: &Case) -> Option<Vec<u8>> {
+    let response = &case.json["response"];
+    if let Some(sse) = response.get("sse").and_then(Value::as_str) {
+        return Some(sse.as_bytes().to_vec());
     }
+    let chunks = response.get("chunks").or(response.get("body"))?.as_array()?;
+    Some(chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect::<String>().into_bytes())
+}
 
-    fn request(&self) -> Option<String> {
-        self.json["request"].get("body").filter(|body| body.is_object()).map(Value::to_string)
-    }
+fn streams() -> Vec<(String, Vec<u8>)> {
+    recorded::streams_as("gemini.generate", stream)
+}
 
-    fn model(&self) -> String {
-        let path = self.json["request"]["url"].as_str().unwrap_or("/models/gemini-2.5-flash:");
-        path.rsplit_once("/models/").unwrap().1.split(':').next().unwrap().to_owned()
-    }
+fn model(case: &Case) -> String {
+    let path = case.json["request"]["url"].as_str().unwrap_or("/models/gemini-2.5-flash:");
+    path.rsplit_once("/models/").unwrap().1.split(':').next().unwrap().to_owned()
+}
 
-    fn streamed(&self) -> bool {
-        self.name.ends_with(".stream")
-    }
-
-    /// The JSON answer.
-    fn answer(&self) -> Option<&Value> {
-        self.json["response"].get("body").filter(|body| body.is_object())
-    }
-
-    /// The bytes of the stream; one recorded without `alt=sse` is a list of the same chunks.
-    fn stream(&self) -> Option<Vec<u8>> {
-        let response = &self.json["response"];
-        if let Some(sse) = response.get("sse").and_then(Value::as_str) {
-            return Some(sse.as_bytes().to_vec());
-        }
-        let chunks = response.get("chunks").or(response.get("body"))?.as_array()?;
-        Some(chunks.iter().map(|chunk| format!("data: {chunk}\r\n\r\n")).collect::<String>().into_bytes())
-    }
+fn streamed(case: &Case) -> bool {
+    case.name.ends_with(".stream")
 }
 
 fn gemini() -> &'static dyn Codec {
@@ -83,16 +54,6 @@ fn gemini() -> &'static dyn Codec {
 }
 
 const REPLY: Reply<'static> = Reply { call_id: "1", model: "m", created: 1, stream_usage: true, latency_ms: 0 };
-
-/// Fails where two values begin to differ, rather than printing both whole.
-fn same<T: std::fmt::Debug + PartialEq>(first: &T, second: &T, name: &str) {
-    if first != second {
-        let (first, second) = (format!("{first:?}"), format!("{second:?}"));
-        let at = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(80);
-        let around = |text: &str| text.chars().skip(at).take(400).collect::<String>();
-        panic!("{name}\n  {}\n  {}", around(&first), around(&second));
-    }
-}
 
 // ---- requests
 
@@ -135,8 +96,8 @@ fn requests_keep_their_meaning_on_the_same_wire() {
     for case in cases() {
         let Some(text) = case.request() else { continue };
         let body = parse(text.as_bytes()).unwrap();
-        let model = case.model();
-        let envelope = Envelope { model: Some(&model), stream: Some(case.streamed()) };
+        let model = model(&case);
+        let envelope = Envelope { model: Some(&model), stream: Some(streamed(&case)) };
         let mut first = match gemini().decode_request(&body, &envelope) {
             Ok(request) => request,
             // The provider refused it, too.
@@ -194,7 +155,7 @@ fn signatures_come_back_exactly_where_they_were() {
         if expected.is_empty() {
             continue;
         }
-        let model = case.model();
+        let model = model(&case);
         let envelope = Envelope { model: Some(&model), stream: Some(false) };
         let request = gemini().decode_request(&parse(text.as_bytes()).unwrap(), &envelope).unwrap();
         let encoded = gemini().encode_request(&request, &Target { model: &model, ..Target::default() }).unwrap();
@@ -391,25 +352,6 @@ fn answers_keep_their_meaning_on_the_same_wire() {
 
 // ---- streams
 
-fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
-    let (mut cutter, mut frames) = (gemini().framing().cutter(), Vec::new());
-    pieces.iter().for_each(|piece| cutter.push(piece, &mut frames).unwrap());
-    cutter.finish(&mut frames).unwrap();
-    frames
-}
-
-fn events(frames: &[Frame], name: &str) -> Vec<Event> {
-    let (mut decoder, mut events) = (gemini().decoder(), Vec::new());
-    for frame in frames {
-        decoder.push(frame, &mut events).unwrap_or_else(|problem| panic!("{name}: {problem:?}"));
-    }
-    decoder.finish(&mut events).unwrap_or_else(|_| panic!("{name}: taken for truncated"));
-    let mut grammar = Grammar::default();
-    events.iter().for_each(|event| grammar.push(event).unwrap_or_else(|why| panic!("{name}: {why}")));
-    grammar.end().unwrap_or_else(|why| panic!("{name}: {why}"));
-    events
-}
-
 /// Folded events: what each choice said, the usage, and the message of an error.
 #[derive(Debug, Default, PartialEq)]
 struct Folded {
@@ -501,50 +443,29 @@ fn their_fold(stream: &[u8]) -> Folded {
     folded
 }
 
-fn streams() -> Vec<(String, Vec<u8>)> {
-    cases()
-        .iter()
-        .filter(|case| case.status() == 200)
-        .filter_map(|case| Some((case.name.clone(), case.stream()?)))
-        .collect()
-}
-
 #[test]
 fn s1_streams_are_the_same_for_every_cut() {
-    let mut ran = 0;
-    for (name, stream) in streams() {
-        let whole = frames(&[&stream]);
-        let step = if stream.len() < 8192 { 1 } else { stream.len() / 7 };
-        for at in (0..=stream.len()).step_by(step) {
-            let (a, b) = stream.split_at(at);
-            assert_eq!(frames(&[a, b]).len(), whole.len(), "{name}, cut at {at}");
-        }
-        let (a, b) = stream.split_at(stream.len() / 3);
-        let (b, c) = b.split_at(b.len() / 2);
-        let cut = frames(&[a, b, c]);
-        assert_eq!(cut, whole, "{name}");
-        assert_eq!(format!("{:?}", events(&cut, &name)), format!("{:?}", events(&whole, &name)), "{name}");
-        ran += 1;
-    }
-    println!("{ran} streams");
-    assert!(ran >= 45, "{ran}");
+    let streams = streams();
+    streams.iter().for_each(|(name, stream)| same_for_every_cut(gemini(), name, stream));
+    println!("{} streams", streams.len());
+    assert!(streams.len() >= 45, "{}", streams.len());
 }
 
 #[test]
 fn s8_streams_say_what_an_independent_reading_says() {
     for (name, stream) in streams() {
-        same(&fold(&events(&frames(&[&stream]), &name)), &their_fold(&stream), &name);
+        same(&fold(&events(gemini(), &frames(gemini(), &[&stream]), &name)), &their_fold(&stream), &name);
     }
 }
 
 #[test]
 fn streams_written_again_say_the_same() {
     for (name, stream) in streams() {
-        let events_read = events(&frames(&[&stream]), &name);
+        let events_read = events(gemini(), &frames(gemini(), &[&stream]), &name);
         let (mut encoder, mut written) = (gemini().encoder(&REPLY), Vec::new());
         events_read.iter().for_each(|event| encoder.push(event, &mut written));
         encoder.finish(&mut written);
-        let (first, mut second) = (fold(&events_read), fold(&events(&frames(&[&written]), &name)));
+        let (first, mut second) = (fold(&events_read), fold(&events(gemini(), &frames(gemini(), &[&written]), &name)));
         if first.usage.is_none() {
             assert_eq!(second.usage.take(), Some((0, 0, 0, 0)), "{name}");
         }
@@ -557,7 +478,7 @@ fn s6_glances_see_the_usage_and_the_end_of_every_stream() {
     for (name, stream) in streams() {
         let mut usage = UsageSoFar::default();
         let (mut finished, mut meaningful, mut generated) = (false, false, 0);
-        for frame in frames(&[&stream]) {
+        for frame in frames(gemini(), &[&stream]) {
             let glance = gemini().glance(&frame).unwrap();
             usage.merge(&glance.usage);
             assert!(!glance.terminal && !glance.usage_only && glance.error.is_none(), "{name}");
@@ -577,7 +498,7 @@ fn s6_glances_see_the_usage_and_the_end_of_every_stream() {
 fn s3_streams_cut_short_are_noticed() {
     let mut ran = 0;
     for (name, stream) in streams() {
-        let all = frames(&[&stream]);
+        let all = frames(gemini(), &[&stream]);
         let end = all.iter().position(|frame| gemini().glance(frame).unwrap().finished).unwrap();
         let (mut decoder, mut events) = (gemini().decoder(), Vec::new());
         all[..end].iter().for_each(|frame| decoder.push(frame, &mut events).unwrap());
@@ -589,95 +510,21 @@ fn s3_streams_cut_short_are_noticed() {
 
 // ---- damage
 
-/// Numbers that look random and are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-}
-
-/// A value somewhere inside becomes another one.
-fn damage(value: &mut Value, dice: &mut Dice) {
-    let inner: Vec<&mut Value> = match value {
-        Value::Array(elements) => elements.iter_mut().collect(),
-        Value::Object(fields) => fields.values_mut().collect(),
-        _ => Vec::new(),
-    };
-    let count = inner.len();
-    match inner.into_iter().nth(dice.below(count + 1)) {
-        Some(inner) => damage(inner, dice),
-        None => {
-            let others = [
-                Value::Null,
-                7.into(),
-                (-1).into(),
-                "".into(),
-                true.into(),
-                Value::Array(vec![]),
-                serde_json::json!({}),
-            ];
-            *value = others[dice.below(others.len())].clone();
-        }
-    }
-}
-
 #[test]
 fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
-    let mut dice = Dice(1);
-    let (mut refused, mut understood) = (0, 0);
-    for case in cases() {
-        let Some(theirs) = case.json["request"].get("body").filter(|body| body.is_object()) else { continue };
-        for turn in 0..20 {
-            let mut damaged = theirs.clone();
-            damage(&mut damaged, &mut dice);
-            let text = damaged.to_string();
-            let body = parse(text.as_bytes()).unwrap();
-            let envelope = Envelope { model: Some("m"), stream: None };
-            let _ = gemini().head(&body, &envelope);
-            match gemini().decode_request(&body, &envelope) {
-                Err(_) => refused += 1,
-                Ok(request) => {
-                    understood += 1;
-                    let model = if turn % 2 == 0 { "gemini-1.5-pro" } else { "gemini-3-pro" };
-                    if let Ok(encoded) = gemini().encode_request(&request, &Target { model, ..Target::default() }) {
-                        parse(encoded.body.as_bytes()).unwrap_or_else(|why| panic!("{why:?} in {}", encoded.body));
-                    }
-                }
-            }
-        }
-    }
-    println!("{refused} refused, {understood} understood");
-    assert!(refused > 500 && understood > 500);
+    let (refused, understood) = damaged_requests(
+        gemini(),
+        &cases(),
+        &Envelope { model: Some("m"), stream: None },
+        &["gemini-1.5-pro", "gemini-3-pro"],
+        20,
+    );
+    assert!(refused > 500 && understood > 500, "{refused} and {understood}");
 }
 
 #[test]
 fn s5_damaged_streams_keep_to_the_grammar_until_they_are_refused() {
-    let mut dice = Dice(2);
-    for (name, stream) in streams() {
-        let all = frames(&[&stream]);
-        for _ in 0..6 {
-            let (mut decoder, mut events) = (gemini().decoder(), Vec::new());
-            let at = dice.below(all.len());
-            let read = all.iter().enumerate().try_for_each(|(number, frame)| {
-                let mut frame = frame.clone();
-                if let (true, Ok(mut value)) = (number == at, serde_json::from_slice::<Value>(&frame.data)) {
-                    damage(&mut value, &mut dice);
-                    frame.data = value.to_string().into();
-                }
-                let _ = gemini().glance(&frame);
-                decoder.push(&frame, &mut events)
-            });
-            let whole = read.is_ok() && decoder.finish(&mut events).is_ok();
-            let mut grammar = Grammar::default();
-            events.iter().for_each(|event| grammar.push(event).unwrap_or_else(|why| panic!("{name}: {why}")));
-            if whole {
-                grammar.end().unwrap_or_else(|why| panic!("{name}: {why}"));
-            }
-        }
-    }
+    damaged_streams_keep_to_the_grammar(gemini(), &streams(), 6);
 }
 
 // ---- errors
@@ -687,7 +534,7 @@ fn u7_refusals_are_read() {
     let mut ran = 0;
     for case in cases().iter().filter(|case| case.status() >= 400) {
         let body = case.json["response"].get("body").map(Value::to_string);
-        let body = body.or_else(|| case.stream().map(|stream| String::from_utf8(stream).unwrap())).unwrap();
+        let body = body.or_else(|| stream(case).map(|stream| String::from_utf8(stream).unwrap())).unwrap();
         let refusal = Refusal { status: case.status(), error_type: None, retry_after_ms: None, body: body.as_bytes() };
         let error = read(Dialect::Gemini, &refusal);
         let bad_key = body.contains("API_KEY_INVALID");

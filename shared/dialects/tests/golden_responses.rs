@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod recorded;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dialects::{
     Codec, codec,
@@ -16,59 +18,34 @@ use dialects::{
 use domain::{
     Dialect, Usage, Wire,
     chat::{Content, FinishReason, Request, Source, ToolDefinition},
-    event::{Delta, Event, Grammar, Open},
+    event::{Delta, Event, Open},
     tokens::UsageSoFar,
 };
+use recorded::{Case, damaged_requests, damaged_streams_keep_to_the_grammar, events, frames, same, same_for_every_cut};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::PathBuf};
-
-struct Case {
-    name: String,
-    json: Value,
-}
+use std::collections::BTreeMap;
 
 fn cases() -> Vec<Case> {
-    cases_of("openai.responses")
+    recorded::cases("openai.responses")
 }
 
-fn cases_of(folder: &str) -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(folder);
-    let mut cases: Vec<Case> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .map(|path| Case {
-            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-            json: serde_json::from_slice(&fs::read(&path).unwrap()).unwrap(),
-        })
-        .collect();
-    cases.sort_by(|a, b| a.name.cmp(&b.name));
-    cases
+/// The JSON answer.
+fn answer(case: &Case) -> Option<&Value> {
+    case.answer().filter(|_| case.status() == 200)
 }
 
-impl Case {
-    fn status(&self) -> u16 {
-        u16::try_from(self.json["response"]["status"].as_u64().unwrap_or(200)).unwrap()
+/// The bytes of a stream.
+fn stream(case: &Case) -> Option<Vec<u8>> {
+    let response = &case.json["response"];
+    if let Some(sse) = response.get("sse").and_then(Value::as_str) {
+        return Some(sse.as_bytes().to_vec());
     }
+    let event = |chunk: &Value| format!("event: {}\ndata: {chunk}\n\n", chunk["type"].as_str().unwrap());
+    Some(response.get("chunks")?.as_array()?.iter().map(event).collect::<String>().into_bytes())
+}
 
-    fn request(&self) -> Option<String> {
-        self.json["request"].get("body").filter(|body| body.is_object()).map(Value::to_string)
-    }
-
-    /// The JSON answer.
-    fn answer(&self) -> Option<&Value> {
-        self.json["response"].get("body").filter(|body| body.is_object() && self.status() == 200)
-    }
-
-    /// The bytes of the stream.
-    fn stream(&self) -> Option<Vec<u8>> {
-        let response = &self.json["response"];
-        if let Some(sse) = response.get("sse").and_then(Value::as_str) {
-            return Some(sse.as_bytes().to_vec());
-        }
-        let event = |chunk: &Value| format!("event: {}\ndata: {chunk}\n\n", chunk["type"].as_str().unwrap());
-        Some(response.get("chunks")?.as_array()?.iter().map(event).collect::<String>().into_bytes())
-    }
+fn streams() -> Vec<(String, Vec<u8>)> {
+    recorded::streams_as("openai.responses", stream)
 }
 
 fn wire() -> &'static dyn Codec {
@@ -77,16 +54,6 @@ fn wire() -> &'static dyn Codec {
 
 const ENVELOPE: Envelope<'static> = Envelope { model: None, stream: None };
 const REPLY: Reply<'static> = Reply { call_id: "1", model: "m", created: 1, stream_usage: true, latency_ms: 0 };
-
-/// Fails where two values begin to differ, rather than printing both whole.
-fn same<T: std::fmt::Debug + PartialEq>(first: &T, second: &T, name: &str) {
-    if first != second {
-        let (first, second) = (format!("{first:?}"), format!("{second:?}"));
-        let at = first.bytes().zip(second.bytes()).take_while(|(a, b)| a == b).count().saturating_sub(80);
-        let around = |text: &str| text.chars().skip(at).take(400).collect::<String>();
-        panic!("{name}\n  {}\n  {}", around(&first), around(&second));
-    }
-}
 
 // ---- requests
 
@@ -206,10 +173,10 @@ fn heads_say_what_the_requests_say() {
 fn every_count_of_tokens_is_read() {
     let mut ran = 0;
     let counter = count::count(Wire::OpenAiResponses).unwrap();
-    for case in cases_of("openai.responses.count") {
+    for case in recorded::cases("openai.responses.count") {
         let text = case.request().unwrap();
         counter.decode_request(&parse(text.as_bytes()).unwrap()).unwrap_or_else(|why| panic!("{}: {why:?}", case.name));
-        let answer = case.answer().unwrap();
+        let answer = answer(&case).unwrap();
         let tokens = counter.decode_response(&parse_answer(answer.to_string().as_bytes()).unwrap()).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&counter.encode_response(tokens)).unwrap(), *answer, "{}", case.name);
         ran += 1;
@@ -340,7 +307,7 @@ fn ours(response: &domain::chat::Response) -> Said {
 fn answers_keep_their_meaning_on_the_same_wire() {
     let (mut ran, mut unfinished) = (0, 0);
     for case in cases() {
-        let Some(answer) = case.answer() else { continue };
+        let Some(answer) = answer(&case) else { continue };
         let text = answer.to_string();
         let body = parse_answer(text.as_bytes()).unwrap();
         if answer["status"] == "queued" || answer["status"] == "in_progress" {
@@ -373,7 +340,7 @@ fn answers_keep_their_meaning_on_the_same_wire() {
 #[test]
 fn answers_that_pass_differ_in_the_id_alone() {
     for case in cases() {
-        let Some(answer) = case.answer().filter(|answer| answer["output"].is_array()) else { continue };
+        let Some(answer) = answer(&case).filter(|answer| answer["output"].is_array()) else { continue };
         let text = answer.to_string();
         let echo = json!({ "store": answer["store"] }).to_string();
         let relabelled = wire().relabel_response(&parse_answer(text.as_bytes()).unwrap(), "call_7", &echo).unwrap();
@@ -385,25 +352,6 @@ fn answers_that_pass_differ_in_the_id_alone() {
 }
 
 // ---- streams
-
-fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
-    let (mut cutter, mut frames) = (wire().framing().cutter(), Vec::new());
-    pieces.iter().for_each(|piece| cutter.push(piece, &mut frames).unwrap());
-    cutter.finish(&mut frames).unwrap();
-    frames
-}
-
-fn events(frames: &[Frame], name: &str) -> Vec<Event> {
-    let (mut decoder, mut events) = (wire().decoder(), Vec::new());
-    for frame in frames {
-        decoder.push(frame, &mut events).unwrap_or_else(|problem| panic!("{name}: {problem:?}"));
-    }
-    decoder.finish(&mut events).unwrap_or_else(|_| panic!("{name}: taken for truncated"));
-    let mut grammar = Grammar::default();
-    events.iter().for_each(|event| grammar.push(event).unwrap_or_else(|why| panic!("{name}: {why}")));
-    grammar.end().unwrap_or_else(|why| panic!("{name}: {why}"));
-    events
-}
 
 /// Folded events; the message of an error in place of an end.
 fn fold(events: &[Event]) -> Result<Said, String> {
@@ -470,46 +418,25 @@ fn their_fold(stream: &[u8]) -> Result<Said, String> {
     panic!("a stream without an end");
 }
 
-fn streams() -> Vec<(String, Vec<u8>)> {
-    cases()
-        .iter()
-        .filter(|case| case.status() == 200)
-        .filter_map(|case| Some((case.name.clone(), case.stream()?)))
-        .collect()
-}
-
 #[test]
 fn s1_streams_are_the_same_for_every_cut() {
-    let mut ran = 0;
-    for (name, stream) in streams() {
-        let whole = frames(&[&stream]);
-        let step = if stream.len() < 8192 { 1 } else { stream.len() / 7 };
-        for at in (0..=stream.len()).step_by(step) {
-            let (a, b) = stream.split_at(at);
-            assert_eq!(frames(&[a, b]).len(), whole.len(), "{name}, cut at {at}");
-        }
-        let (a, b) = stream.split_at(stream.len() / 3);
-        let (b, c) = b.split_at(b.len() / 2);
-        let cut = frames(&[a, b, c]);
-        assert_eq!(cut, whole, "{name}");
-        assert_eq!(format!("{:?}", events(&cut, &name)), format!("{:?}", events(&whole, &name)), "{name}");
-        ran += 1;
-    }
-    println!("{ran} streams");
-    assert!(ran >= 55, "{ran}");
+    let streams = streams();
+    streams.iter().for_each(|(name, stream)| same_for_every_cut(wire(), name, stream));
+    println!("{} streams", streams.len());
+    assert!(streams.len() >= 55, "{}", streams.len());
 }
 
 #[test]
 fn s8_streams_say_what_their_last_event_says() {
     for (name, stream) in streams() {
-        same(&fold(&events(&frames(&[&stream]), &name)), &their_fold(&stream), &name);
+        same(&fold(&events(wire(), &frames(wire(), &[&stream]), &name)), &their_fold(&stream), &name);
     }
 }
 
 #[test]
 fn streams_written_again_say_the_same() {
     for (name, stream) in streams() {
-        let events_read = events(&frames(&[&stream]), &name);
+        let events_read = events(wire(), &frames(wire(), &[&stream]), &name);
         let (mut encoder, mut written) = (wire().encoder(&REPLY), Vec::new());
         events_read.iter().for_each(|event| encoder.push(event, &mut written));
         encoder.finish(&mut written);
@@ -518,7 +445,7 @@ fn streams_written_again_say_the_same() {
             // No arguments are written as an empty object.
             said.calls.iter_mut().filter(|call| call.1 == "").for_each(|call| call.1 = json!({}));
         }
-        same(&fold(&events(&frames(&[&written]), &name)), &first, &name);
+        same(&fold(&events(wire(), &frames(wire(), &[&written]), &name)), &first, &name);
         same(&their_fold(&written), &first, &name);
     }
 }
@@ -526,12 +453,12 @@ fn streams_written_again_say_the_same() {
 #[test]
 fn written_streams_number_their_events_and_name_one_response() {
     for (name, stream) in streams() {
-        let events_read = events(&frames(&[&stream]), &name);
+        let events_read = events(wire(), &frames(wire(), &[&stream]), &name);
         let (mut encoder, mut written) = (wire().encoder(&REPLY), Vec::new());
         events_read.iter().for_each(|event| encoder.push(event, &mut written));
         encoder.finish(&mut written);
         let mut open: BTreeMap<u64, String> = BTreeMap::new();
-        let frames = frames(&[&written]);
+        let frames = frames(wire(), &[&written]);
         for (number, frame) in frames.iter().filter(|frame| !frame.is_silent()).enumerate() {
             let event: Value = serde_json::from_slice(&frame.data).unwrap();
             assert_eq!(event["sequence_number"], number as u64, "{name}");
@@ -557,7 +484,7 @@ fn s6_glances_see_the_usage_and_the_end_of_every_stream() {
     for (name, stream) in streams() {
         let mut usage = UsageSoFar::default();
         let (mut terminal, mut generated, mut failed) = (false, 0, false);
-        for frame in frames(&[&stream]) {
+        for frame in frames(wire(), &[&stream]) {
             let glance = wire().glance(&frame).unwrap();
             usage.merge(&glance.usage);
             terminal |= glance.terminal;
@@ -582,7 +509,7 @@ fn s6_glances_see_the_usage_and_the_end_of_every_stream() {
 fn s3_streams_cut_short_are_noticed() {
     let mut ran = 0;
     for (name, stream) in streams() {
-        let all = frames(&[&stream]);
+        let all = frames(wire(), &[&stream]);
         let told = |frame: &Frame| {
             let glance = wire().glance(frame).unwrap();
             glance.terminal || glance.error.is_some()
@@ -601,7 +528,7 @@ fn s3_streams_cut_short_are_noticed() {
 fn what_a_host_leaves_out_is_made_up_for() {
     for (name, stream) in streams() {
         let Ok(expected) = their_fold(&stream) else { continue };
-        let whole = frames(&[&stream]);
+        let whole = frames(wire(), &[&stream]);
         let end = whole.iter().position(|frame| wire().glance(frame).unwrap().terminal).unwrap();
         for left_out in ["_part.", ".delta", ".done", ".added", "output_item.", "."] {
             let kept = |frame: &&Frame| {
@@ -613,7 +540,7 @@ fn what_a_host_leaves_out_is_made_up_for() {
             let last: Value = serde_json::from_slice(&frames.last().unwrap().data).unwrap_or_default();
             let complete = list(&last["response"]["output"]).count() > 0;
             if left_out == ".delta" || complete && [".", "output_item.", ".added"].contains(&left_out) {
-                let mut said = fold(&events(&frames, &name)).unwrap();
+                let mut said = fold(&events(wire(), &frames, &name)).unwrap();
                 said.thoughts.clone_from(&expected.thoughts);
                 assert_eq!(said.seals.len(), expected.seals.len(), "{name} without {left_out}");
                 said.seals.clone_from(&expected.seals);
@@ -628,85 +555,15 @@ fn what_a_host_leaves_out_is_made_up_for() {
 
 // ---- damage
 
-/// Numbers that look random and are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-}
-
-/// A value somewhere inside becomes another one.
-fn damage(value: &mut Value, dice: &mut Dice) {
-    let inner: Vec<&mut Value> = match value {
-        Value::Array(elements) => elements.iter_mut().collect(),
-        Value::Object(fields) => fields.values_mut().collect(),
-        _ => Vec::new(),
-    };
-    let count = inner.len();
-    match inner.into_iter().nth(dice.below(count + 1)) {
-        Some(inner) => damage(inner, dice),
-        None => {
-            let others = [Value::Null, 7.into(), (-1).into(), "".into(), true.into(), Value::Array(vec![]), json!({})];
-            *value = others[dice.below(others.len())].clone();
-        }
-    }
-}
-
 #[test]
 fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
-    let mut dice = Dice(1);
-    let (mut refused, mut understood) = (0, 0);
-    for case in cases() {
-        let Some(theirs) = case.json["request"].get("body").filter(|body| body.is_object()) else { continue };
-        for _ in 0..20 {
-            let mut damaged = theirs.clone();
-            damage(&mut damaged, &mut dice);
-            let text = damaged.to_string();
-            let body = parse(text.as_bytes()).unwrap();
-            let _ = wire().head(&body, &ENVELOPE);
-            match wire().decode_request(&body, &ENVELOPE) {
-                Err(_) => refused += 1,
-                Ok(request) => {
-                    understood += 1;
-                    if let Ok(encoded) = wire().encode_request(&request, &Target { model: "m", ..Target::default() }) {
-                        parse(encoded.body.as_bytes()).unwrap_or_else(|why| panic!("{why:?} in {}", encoded.body));
-                    }
-                }
-            }
-        }
-    }
-    println!("{refused} refused, {understood} understood");
-    assert!(refused > 500 && understood > 500);
+    let (refused, understood) = damaged_requests(wire(), &cases(), &ENVELOPE, &["m"], 20);
+    assert!(refused > 500 && understood > 500, "{refused} and {understood}");
 }
 
 #[test]
 fn s5_damaged_streams_keep_to_the_grammar_until_they_are_refused() {
-    let mut dice = Dice(2);
-    for (name, stream) in streams() {
-        let all = frames(&[&stream]);
-        for _ in 0..12 {
-            let (mut decoder, mut events) = (wire().decoder(), Vec::new());
-            let at = dice.below(all.len());
-            let read = all.iter().enumerate().try_for_each(|(number, frame)| {
-                let mut frame = frame.clone();
-                if let (true, Ok(mut value)) = (number == at, serde_json::from_slice::<Value>(&frame.data)) {
-                    damage(&mut value, &mut dice);
-                    frame.data = value.to_string().into();
-                }
-                let _ = wire().glance(&frame);
-                decoder.push(&frame, &mut events)
-            });
-            let whole = read.is_ok() && decoder.finish(&mut events).is_ok();
-            let mut grammar = Grammar::default();
-            events.iter().for_each(|event| grammar.push(event).unwrap_or_else(|why| panic!("{name}: {why}")));
-            if whole {
-                grammar.end().unwrap_or_else(|why| panic!("{name}: {why}"));
-            }
-        }
-    }
+    damaged_streams_keep_to_the_grammar(wire(), &streams(), 12);
 }
 
 // ---- errors

@@ -1,6 +1,13 @@
 //! Recorded exchanges of one wire, what every golden test does with them, and ways to damage them.
 
-use dialects::{Codec, framing::Frame};
+#![allow(dead_code, reason = "every golden test builds this for itself and uses what its wire needs")]
+
+use dialects::{
+    Codec,
+    codec::{Envelope, Target},
+    framing::Frame,
+    json::parse,
+};
 use domain::event::{Event, Grammar};
 use serde_json::Value;
 use std::{fs, path::PathBuf};
@@ -54,8 +61,13 @@ impl Case {
 
 /// The streams of the answers that did not fail, with their names.
 pub fn streams(wire: &str) -> Vec<(String, Vec<u8>)> {
+    streams_as(wire, Case::stream)
+}
+
+/// The same, where the wire puts recorded pieces together in its own way.
+pub fn streams_as(wire: &str, stream: impl Fn(&Case) -> Option<Vec<u8>>) -> Vec<(String, Vec<u8>)> {
     let whole = cases(wire).into_iter().filter(|case| case.status() == 200);
-    whole.filter_map(|case| Some((case.name.clone(), case.stream()?))).collect()
+    whole.filter_map(|case| Some((case.name.clone(), stream(&case)?))).collect()
 }
 
 /// The JSON of a stream's events, read without this crate.
@@ -136,6 +148,39 @@ pub fn damage(value: &mut Value, dice: &mut Dice) {
             *value = others[dice.below(others.len())].clone();
         }
     }
+}
+
+/// Damages every recorded request so many times: how many are refused, and how many are understood and, for one of these
+/// models, written as JSON again [I10].
+pub fn damaged_requests(
+    codec: &dyn Codec,
+    cases: &[Case],
+    envelope: &Envelope<'_>,
+    models: &[&str],
+    times: usize,
+) -> (u64, u64) {
+    let mut dice = Dice(1);
+    let (mut refused, mut understood) = (0, 0);
+    let recorded = cases.iter().filter_map(|case| case.json["request"].get("body").filter(|body| body.is_object()));
+    for theirs in recorded {
+        for model in models.iter().cycle().take(times) {
+            let mut damaged = theirs.clone();
+            damage(&mut damaged, &mut dice);
+            let text = damaged.to_string();
+            let body = parse(text.as_bytes()).unwrap();
+            let _ = codec.head(&body, envelope);
+            let Ok(request) = codec.decode_request(&body, envelope) else {
+                refused += 1;
+                continue;
+            };
+            understood += 1;
+            if let Ok(encoded) = codec.encode_request(&request, &Target { model, ..Target::default() }) {
+                parse(encoded.body.as_bytes()).unwrap_or_else(|why| panic!("{why:?} in {}", encoded.body));
+            }
+        }
+    }
+    println!("{refused} refused, {understood} understood");
+    (refused, understood)
 }
 
 /// Damages one event of a stream at a time: what is read of it keeps to the grammar until it is refused [S5].
