@@ -23,8 +23,12 @@ pub mod key;
 pub mod media;
 /// Exact money: the only file that multiplies it.
 pub mod money;
+/// Blocks of addresses.
+pub mod network;
 /// The canonical rerank request and answer.
 pub mod rerank;
+/// Roles of the admin plane, and how far each reaches.
+pub mod role;
 /// Values that cannot be printed.
 pub mod secret;
 /// What providers offer beside chat: names only.
