@@ -27,7 +27,54 @@ REQUESTS = {
     "request_invoke": ["bedrock.invoke"],
     "request_openai": ["openai.chat"],
     "request_responses": ["openai.responses"],
+    "service_embed": ["bedrock.embed", "cohere.embed", "gemini.batch_embed", "openai.embeddings", "voyage.embeddings"],
+    "service_media": ["openai.image_edits", "openai.images", "openai.moderations", "openai.speech"],
+    "service_rerank": ["bedrock.rerank", "cohere.rerank", "jina.rerank", "voyage.rerank"],
 }
+SERVICES = REQUESTS["service_embed"] + REQUESTS["service_media"] + REQUESTS["service_rerank"] + ["openai.transcriptions"]
+WAV = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 44, b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 8) + bytes(8)
+# No recording has a form's bytes: forms as clients send them.
+FORMS = [
+    {"file; filename=\"a.wav": WAV, "model": b"whisper-1"},
+    {"file; filename=\"a.mp3": b"\xff\xfb\x90", "model": b"gpt-4o-transcribe", "stream": b"true", "prompt": b"Ruby"},
+    {"model": b"whisper-1", "file; filename=\"b.wav": WAV[:40], "response_format": b"srt", "temperature": b"0.2"},
+    {"model": b"voxtral", "file_url": b"https://a/b.mp3", "language": b"de", "timestamp_granularities[]": b"word"},
+    {"model": b"gpt-image-1", "image[]; filename=\"a.png": b"\x89PNG", "prompt": b"cat", "n": b"2", "size": b"1024x1024"},
+    {"image; filename=\"a.png": b"\x89PNG", "mask; filename=\"m.png": b"\x89PNG", "quality": b"high", "n": b"0"},
+]
+# Services of which no recording has a request, or a whole answer.
+REQUEST_TEXTS = {
+    "service_embed": [
+        b'{"model":"models/e","content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_QUERY","outputDimensionality":8}',
+        b'{"inputText":"a","dimensions":256,"normalize":true,"embeddingTypes":["float","binary"]}',
+        b'{"inputText":"a","inputImage":"iVBORw0KGgo=","embeddingConfig":{"outputEmbeddingLength":256}}',
+        b'{"taskType":"SINGLE_EMBEDDING","singleEmbeddingParams":{"embeddingPurpose":"TEXT_RETRIEVAL",'
+        b'"embeddingDimension":384,"text":{"truncationMode":"END","value":"a"}}}',
+        b'{"model":"m","input":[[1,2],[3]],"encoding_format":"base64","dimensions":4,"user":"u"}',
+        b'{"texts":["a"],"images":["data:image/png;base64,iVBORw0KGgo="],"input_type":"image","truncate":"START"}',
+    ],
+    "service_rerank": [
+        b'{"model":"m","query":"q","documents":["a",{"text":"b","n":1},{"c":2}],"top_n":2,"return_documents":true}',
+        b'{"query":"q","documents":["a"],"api_version":2,"top_n":1,"max_tokens_per_doc":9}',
+        b'{"model":"rerank-2","query":"q","documents":["a","b"],"top_k":1,"truncation":false}',
+    ],
+}
+ANSWER_TEXTS = [
+    b'{"embedding":{"values":[0.5,-1e-8]}}',
+    b'{"embeddings":[{"embeddingType":"TEXT","embedding":[0.1]}]}',
+    b'{"data":[{"index":0,"embedding":"AAAAPw=="}],"usage":{"prompt_tokens":1,"total_tokens":1}}',
+    b"1\n00:00:00,000 --> 00:01:04,600\nHi.\n",
+    b"WEBVTT\n\n00:00.000 --> 00:04.600\nHi.\n",
+]
+
+
+def form(fields):
+    parts = (b'--XX\r\ncontent-disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name(n), data) for n, data in fields.items())
+    return b"".join(parts) + b"--XX--\r\n"
+
+
+def name(said):
+    return said.replace("; ", '"; ').encode()
 
 
 def main():
@@ -38,6 +85,11 @@ def main():
     seeds["answer"] = [body(case.get("response")) for case in every]
     seeds["sse"] = [(case.get("response") or {}).get("sse", "").encode() for case in every]
     seeds["eventstream"] = [frames(case.get("response") or {}) for case in every]
+    seeds["service_media"] += [form(fields) for fields in FORMS]
+    for target, texts in REQUEST_TEXTS.items():
+        seeds[target] += texts
+    of_services = [case.get("response") or {} for wire in SERVICES for case in cases.get(wire, [])]
+    seeds["service_answer"] = ANSWER_TEXTS + [body(said) or said.get("sse", "").encode() for said in of_services]
     total = sum(write(target, chosen(texts)) for target, texts in seeds.items())
     print(f"{total} bytes in all")
 

@@ -71,3 +71,11 @@ fn requests_of_the_corpus_are_read_or_refused() {
         replay_damaged(target, |bytes| targets::request(wire, bytes));
     }
 }
+
+#[test]
+fn requests_and_answers_of_services_of_the_corpus_are_read_or_refused() {
+    replay_damaged("service_answer", targets::service_answer);
+    replay_damaged("service_embed", targets::embed);
+    replay_damaged("service_media", targets::media);
+    replay_damaged("service_rerank", targets::rank);
+}
