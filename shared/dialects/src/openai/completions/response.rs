@@ -89,7 +89,16 @@ fn write_choice(o: &mut Object<'_>, index: usize, choice: &Choice) {
         Some(logprobs) => o.raw("logprobs", &logprobs),
         None => o.null("logprobs"),
     };
-    write_finish(o, &choice.finish, choice.stop_sequence.as_deref());
+    let refused = choice.content.iter().any(|block| matches!(block.content, Content::Refusal { .. }));
+    write_finish(o, &told(&choice.finish, refused), choice.stop_sequence.as_deref());
+}
+
+/// Why a choice ended: words of a refusal look like any others here.
+pub fn told(finish: &FinishReason, refused: bool) -> FinishReason {
+    match finish {
+        FinishReason::Stop if refused => FinishReason::Refusal,
+        other => other.clone(),
+    }
 }
 
 /// `finish_reason`, and beside it what it cannot say. Nobody calls tools here.

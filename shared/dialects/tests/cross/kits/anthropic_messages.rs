@@ -14,6 +14,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::AnthropicMessages,
     body_of: None,
     title: "Messages",
+    words_only: false,
     answer,
     stream,
     request,

@@ -14,6 +14,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::BedrockConverse,
     body_of: None,
     title: "Converse",
+    words_only: false,
     answer,
     stream,
     request,

@@ -15,6 +15,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::BedrockInvoke,
     body_of: Some(Wire::AnthropicMessages),
     title: "Invoke",
+    words_only: false,
     answer,
     stream,
     request,

@@ -16,6 +16,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::CohereChat,
     body_of: None,
     title: "Cohere",
+    words_only: false,
     answer,
     stream,
     request,

@@ -16,6 +16,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::GeminiGenerate,
     body_of: None,
     title: "Gemini",
+    words_only: false,
     answer,
     stream,
     request,

@@ -14,6 +14,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::OpenAiChat,
     body_of: None,
     title: "Chat",
+    words_only: false,
     answer,
     stream,
     request,
@@ -143,7 +144,7 @@ fn thinking(value: &Value) -> String {
     value.as_str().map_or_else(|| list(value).filter_map(|part| part["text"].as_str()).collect(), str::to_owned)
 }
 
-fn usage(usage: &Value) -> Usage {
+pub fn usage(usage: &Value) -> Usage {
     let (input, output) = (&usage["prompt_tokens_details"], &usage["completion_tokens_details"]);
     let (prompt, completion, total) =
         (count(usage, "prompt_tokens"), count(usage, "completion_tokens"), count(usage, "total_tokens"));

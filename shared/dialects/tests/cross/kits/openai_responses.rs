@@ -16,6 +16,7 @@ pub const KIT: Kit = Kit {
     wire: Wire::OpenAiResponses,
     body_of: None,
     title: "Responses",
+    words_only: false,
     answer,
     stream,
     request,

@@ -1,6 +1,9 @@
 //! A request in the words of the older API.
 
-use super::super::prompt::{self, NEXT_TURN};
+use super::super::{
+    model::only_completes,
+    prompt::{self, NEXT_TURN},
+};
 use crate::{
     codec::{Encoded, Target},
     json::{
@@ -50,7 +53,7 @@ fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, 
     for (key, value, taken) in [
         ("temperature", &sampling.temperature, taken),
         ("top_p", &sampling.top_p, taken),
-        ("top_k", &sampling.top_k, taken && !is_openais(target.model)),
+        ("top_k", &sampling.top_k, taken && !is_openais(target.model) && !only_completes(target.model)),
         ("seed", &sampling.seed, true),
         ("frequency_penalty", &sampling.frequency_penalty, taken),
         ("presence_penalty", &sampling.presence_penalty, taken),

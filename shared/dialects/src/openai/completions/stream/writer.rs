@@ -1,6 +1,9 @@
 //! Events to chunks.
 
-use super::super::{logprobs, response::write_finish};
+use super::super::{
+    logprobs,
+    response::{told, write_finish},
+};
 use crate::{
     codec::{Encoder, Reply},
     framing::sse,
@@ -34,6 +37,7 @@ struct Choice {
     /// Characters so far, and before the last piece.
     characters: usize,
     before: usize,
+    refused: bool,
     finish: Option<(FinishReason, Option<String>)>,
 }
 
@@ -84,6 +88,7 @@ impl Writer {
         match delta {
             Delta::Text(text) | Delta::Refusal(text) => {
                 let choice = self.choices.entry(number).or_default();
+                choice.refused |= matches!(delta, Delta::Refusal(_));
                 choice.before = choice.characters;
                 choice.characters += text.chars().count();
                 self.choice(out, number, text, |o| {
@@ -111,7 +116,7 @@ impl Writer {
             let (reason, stop_sequence) = choice.finish.clone().unwrap_or((FinishReason::Stop, None));
             self.choice(out, *number, "", |o| {
                 o.null("logprobs");
-                write_finish(o, &reason, stop_sequence.as_deref());
+                write_finish(o, &told(&reason, choice.refused), stop_sequence.as_deref());
             });
         }
     }
