@@ -138,6 +138,8 @@ def chosen(texts):
 
 
 def features(text):
+    if b"{" not in text:
+        return {text}
     found = set()
     for piece in pieces(text):
         walk(piece, "", found)

@@ -116,16 +116,16 @@ pub fn embed(bytes: &[u8]) {
     }
 }
 
-/// Models whose bodies differ.
+/// Models whose bodies differ: those of Bedrock.
+const MODELS: [&str; 4] = [
+    "amazon.titan-embed-text-v2:0",
+    "amazon.titan-embed-image-v1",
+    "cohere.embed-v4:0",
+    "amazon.nova-2-multimodal-embeddings-v1:0",
+];
+
 fn models(service: Service) -> impl Iterator<Item = &'static str> {
-    let bedrock = [
-        "amazon.titan-embed-text-v2:0",
-        "amazon.titan-embed-image-v1",
-        "cohere.embed-v4:0",
-        "amazon.nova-2-multimodal-embeddings-v1:0",
-    ];
-    let here = if service == Service::BedrockEmbed { &bedrock[..] } else { &bedrock[..1] };
-    here.to_vec().into_iter()
+    MODELS.into_iter().take(if service == Service::BedrockEmbed { MODELS.len() } else { 1 })
 }
 
 /// Reads the bytes as a request for a ranking in every service's words and writes it for every service.
