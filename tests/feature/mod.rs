@@ -22,4 +22,5 @@ mod secrets;
 mod services;
 mod store_calls;
 mod streaming;
+mod strict;
 mod upstream_faults;

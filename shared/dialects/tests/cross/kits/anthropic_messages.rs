@@ -39,7 +39,7 @@ pub const KIT: Kit = Kit {
     askable: all,
     models: &["claude-haiku-4-5", "claude-opus-4-8"],
     model_for: |_| "claude-sonnet-4-5",
-    plain: || json!({"model": "m", "max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]}),
+    plain: features::plain,
     features: features::features,
     least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
 };

@@ -44,7 +44,7 @@ pub const KIT: Kit = Kit {
         "meta.llama3-70b-instruct-v1:0",
     ],
     model_for: |_| "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    plain: || json!({"inferenceConfig": {"maxTokens": 9000}, "messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
+    plain: features::plain,
     features: features::features,
     least: Least { answers: 100, streams: 25, failed: 1, requests: 120 },
 };

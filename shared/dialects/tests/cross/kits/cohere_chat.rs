@@ -41,7 +41,7 @@ pub const KIT: Kit = Kit {
     askable,
     models: &["command-a-03-2025", "command-a-reasoning-08-2025"],
     model_for: |_| "command-a-reasoning-08-2025",
-    plain: || json!({"model": "m", "max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]}),
+    plain: features::plain,
     features: features::features,
     least: Least { answers: 30, streams: 10, failed: 0, requests: 50 },
 };

@@ -45,7 +45,7 @@ pub const KIT: Kit = Kit {
     askable: super::all,
     models: &["gemini-2.5-flash", "gemini-3-pro-preview"],
     model_for: |feature| if feature == "effort" { "gemini-3-pro-preview" } else { "gemini-2.5-flash" },
-    plain: || json!({"generationConfig": {"maxOutputTokens": 9000}, "contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+    plain: features::plain,
     features: features::features,
     least: Least { answers: 150, streams: 25, failed: 0, requests: 150 },
 };

@@ -42,7 +42,7 @@ pub const KIT: Kit = Kit {
         true => "gpt-5",
         false => "gpt-4.1",
     },
-    plain: || json!({"model": "m", "max_completion_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]}),
+    plain: features::plain,
     features: features::features,
     least: Least { answers: 100, streams: 25, failed: 1, requests: 130 },
 };

@@ -1,6 +1,6 @@
 //! A second reader of `openai.completions`, where everything is one text: no tools, no thoughts, no media.
 
-use super::{End, Features, Kit, Least, openai_chat as chat};
+use super::{End, Kit, Least, openai_chat as chat};
 use crate::{
     said::{Answer, Asked, Said, events, list},
     schemas,
@@ -8,6 +8,8 @@ use crate::{
 use dialects::framing::sse;
 use domain::Wire;
 use serde_json::{Value, json};
+
+mod features;
 
 pub const KIT: Kit = Kit {
     wire: Wire::OpenAiCompletions,
@@ -38,34 +40,10 @@ pub const KIT: Kit = Kit {
     askable: super::all,
     models: &["gpt-3.5-turbo-instruct", "davinci-002"],
     model_for: |_| "gpt-3.5-turbo-instruct",
-    plain: || json!({"model": "m", "max_tokens": 9000, "prompt": "hi"}),
-    features,
+    plain: features::plain,
+    features: features::features,
     least: Least { answers: 12, streams: 5, failed: 0, requests: 10 },
 };
-
-fn features() -> Features {
-    vec![
-        ("output cap", json!({"max_tokens": 100})),
-        ("stream", json!({"stream": true, "stream_options": {"include_usage": true}})),
-        ("temperature", json!({"temperature": 0.5})),
-        ("temperature above 1", json!({"temperature": 1.5})),
-        ("top_p", json!({"top_p": 0.5})),
-        ("seed", json!({"seed": 7})),
-        ("frequency penalty", json!({"frequency_penalty": 0.5})),
-        ("presence penalty", json!({"presence_penalty": 0.5})),
-        ("log probabilities", json!({"logprobs": 0})),
-        ("likely alternatives", json!({"logprobs": 3})),
-        ("logit bias", json!({"logit_bias": {"50256": -100}})),
-        ("several answers", json!({"n": 2})),
-        ("stop sequences", json!({"stop": ["END"]})),
-        ("end user", json!({"user": "u"})),
-        ("best_of", json!({"best_of": 2})),
-        ("echo", json!({"echo": true})),
-        ("suffix", json!({"suffix": "end"})),
-        ("several prompts", json!({"prompt": ["a", "b"]})),
-        ("token ids", json!({"prompt": [1, 2]})),
-    ]
-}
 
 /// It has words only.
 fn tellable(answer: &mut Answer) {

@@ -44,7 +44,7 @@ pub const KIT: Kit = Kit {
         true => "gpt-5",
         false => "gpt-4.1",
     },
-    plain: || json!({"model": "m", "max_output_tokens": 9000, "store": false, "input": "hi"}),
+    plain: features::plain,
     features: features::features,
     least: Least { answers: 150, streams: 50, failed: 1, requests: 170 },
 };

@@ -3,6 +3,11 @@
 use super::super::{Features, PIXEL};
 use serde_json::{Value, json};
 
+/// The request that asks for nothing else.
+pub fn plain() -> Value {
+    json!({"model": "m", "max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]})
+}
+
 pub fn features() -> Features {
     let mut all = settings();
     all.extend(content());

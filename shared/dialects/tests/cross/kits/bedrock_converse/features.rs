@@ -3,6 +3,11 @@
 use super::super::Features;
 use serde_json::{Value, json};
 
+/// The request that asks for nothing else.
+pub fn plain() -> Value {
+    json!({"inferenceConfig": {"maxTokens": 9000}, "messages": [{"role": "user", "content": [{"text": "hi"}]}]})
+}
+
 pub fn features() -> Features {
     let mut all = settings();
     all.extend(content());

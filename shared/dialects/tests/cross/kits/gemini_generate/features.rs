@@ -3,6 +3,11 @@
 use super::super::{Features, PIXEL};
 use serde_json::{Value, json};
 
+/// The request that asks for nothing else.
+pub fn plain() -> Value {
+    json!({"generationConfig": {"maxOutputTokens": 9000}, "contents": [{"role": "user", "parts": [{"text": "hi"}]}]})
+}
+
 pub fn features() -> Features {
     let mut all = settings();
     all.extend(tools());

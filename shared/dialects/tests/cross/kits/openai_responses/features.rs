@@ -3,6 +3,11 @@
 use super::super::Features;
 use serde_json::{Value, json};
 
+/// The request that asks for nothing else.
+pub fn plain() -> Value {
+    json!({"model": "m", "max_output_tokens": 9000, "store": false, "input": "hi"})
+}
+
 pub fn features() -> Features {
     let mut all = settings();
     all.extend(tools());
