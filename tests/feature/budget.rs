@@ -14,7 +14,7 @@ fn usd(text: &str) -> Usd {
 #[tokio::test]
 async fn an_answer_says_what_it_cost_and_the_ledger_agrees_to_the_picodollar() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some(usd("1"))).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some(usd("1"))).await;
     let reply =
         portunus.send("/v1/chat/completions", &chat("up-openai/gpt-4o", "hi", false), &[("x-api-key", &secret)]).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -33,7 +33,7 @@ async fn an_answer_says_what_it_cost_and_the_ledger_agrees_to_the_picodollar() {
 #[tokio::test]
 async fn m20_over_budget_is_402_and_sdks_are_told_not_to_retry() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some(usd("0.000001"))).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some(usd("0.000001"))).await;
     let reply =
         portunus.send("/v1/chat/completions", &chat("up-openai/gpt-4o", "hi", false), &[("x-api-key", &secret)]).await;
     let json = reply.json();
@@ -49,7 +49,7 @@ async fn m20_over_budget_is_402_and_sdks_are_told_not_to_retry() {
 #[tokio::test]
 async fn m3_a_key_with_a_budget_has_its_output_cap_written_into_the_request() {
     let portunus = Portunus::start().await;
-    let (_, secret) = portunus.key_with(|key| key.max_budget = Some(usd("1"))).await;
+    let (_, secret) = portunus.key_with(|key| key.limits.max_budget = Some(usd("1"))).await;
     portunus.send("/v1/chat/completions", &chat("up-openai/gpt-4o", "hi", false), &[("x-api-key", &secret)]).await;
     portunus.chat("up-openai/gpt-4o", "hi").await;
     let sent: Vec<_> = portunus.upstream.requests().iter().map(|r| r.json()).collect();
@@ -63,7 +63,7 @@ async fn m3_a_key_with_a_budget_has_its_output_cap_written_into_the_request() {
 #[tokio::test]
 async fn m4_an_unpriced_model_is_refused_to_a_key_with_a_budget_and_never_recorded_as_free() {
     let portunus = Portunus::start().await;
-    let (_, secret) = portunus.key_with(|key| key.max_budget = Some(usd("1"))).await;
+    let (_, secret) = portunus.key_with(|key| key.limits.max_budget = Some(usd("1"))).await;
     let body = chat("up-openai/nobody-knows-its-price", "hi", false);
     let reply = portunus.send("/v1/chat/completions", &body, &[("x-api-key", &secret)]).await;
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (403, Some("model_unpriced")));

@@ -94,7 +94,7 @@ async fn l2_the_callers_own_time_limit_ends_a_call_whatever_its_provider_does() 
         (refusal, false, 502),
         (endless, true, 200),
     ] {
-        let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+        let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
         let what = format!("{plan:?} stream={stream}");
         portunus.script(vec![plan]);
         let headers = [("x-api-key", secret.as_str()), ("x-portunus-timeout-ms", "500")];
@@ -189,7 +189,7 @@ async fn u6_after_the_commit_a_failure_is_an_event_of_the_callers_dialect() {
         ),
     ] {
         for dialect in DIALECTS {
-            let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+            let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
             portunus.script(vec![plan.clone()]);
             let (path, body) = asked(dialect, "once");
             let reply = portunus.send(&path, &body, &[("x-api-key", &secret)]).await;
@@ -214,7 +214,7 @@ async fn u6_a_stream_that_says_nothing_is_a_failure_and_not_a_success() {
         Plan::answering(Answer::OtherMode),
     ] {
         for dialect in DIALECTS {
-            let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+            let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
             portunus.script(vec![plan.clone()]);
             let (path, body) = asked(dialect, "once");
             let reply = portunus.send(&path, &body, &[("x-api-key", &secret)]).await;

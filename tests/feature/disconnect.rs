@@ -33,7 +33,7 @@ async fn hang_up(portunus: &Portunus, secret: &str, frames: usize, wait: Duratio
 #[tokio::test]
 async fn m11_an_endless_provider_is_read_on_for_the_drain_and_no_longer() {
     let portunus = Portunus::start_with("streams: { drain_after_disconnect_ms: 400 }\n").await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     portunus.script(vec![slow(0, 50, 400)]);
     let call = hang_up(&portunus, &secret, 1, Duration::from_secs(5)).await.unwrap();
     let left = Instant::now();
@@ -49,7 +49,7 @@ async fn m11_an_endless_provider_is_read_on_for_the_drain_and_no_longer() {
 #[tokio::test]
 async fn m12_going_away_before_the_first_byte_is_not_free() {
     let portunus = Portunus::start_with("streams: { drain_after_disconnect_ms: 400 }\n").await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     portunus.script(vec![slow(600, 0, 10)]);
     assert!(hang_up(&portunus, &secret, 0, Duration::from_millis(200)).await.is_none());
     assert_eq!(portunus.upstream.requests().len(), 1);
@@ -62,7 +62,7 @@ async fn m12_going_away_before_the_first_byte_is_not_free() {
 async fn m11_a_stream_committed_early_and_then_abandoned_is_given_up_too() {
     let early = "streams: { commit_after_ms: 100, drain_after_disconnect_ms: 300 }\n";
     let portunus = Portunus::start_with(early).await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     portunus.script(vec![slow(500, 50, 400)]);
     let call = hang_up(&portunus, &secret, 0, Duration::from_secs(5)).await.unwrap();
     let left = Instant::now();

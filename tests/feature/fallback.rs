@@ -51,7 +51,7 @@ async fn m9_a_further_attempt_is_covered_by_the_reservation_or_not_made() {
     let lost = || Plan::well_behaved().cut(mock_upstream::plan::CutHow::Reset, mock_upstream::plan::At::Body(0));
     let portunus = Portunus::start_with(BOTH).await;
     let body = chat("both", &"some words to pay for ".repeat(200), false);
-    let (rich, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (rich, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     portunus.script(vec![lost().on("/v1/chat/completions")]);
     let reply = portunus.send("/v1/chat/completions", &body, &[("x-api-key", &secret)]).await;
     assert_eq!((reply.status, reply.header("x-portunus-attempts")), (200, "2"), "{}", reply.text());
@@ -59,7 +59,7 @@ async fn m9_a_further_attempt_is_covered_by_the_reservation_or_not_made() {
     assert_eq!(portunus.spend(&rich).await, (after_one_loss, domain::Usd::ZERO));
 
     portunus.script(vec![Plan::error(500).on("/v1/chat/completions")]);
-    let (_, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (_, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     let reply = portunus.send("/v1/chat/completions", &body, &[("x-api-key", &secret)]).await;
     let after_a_refusal = portunus.record(&reply.call()).await.cost;
     assert!(after_one_loss > after_a_refusal, "the lost answer was charged nothing: {after_one_loss}");
@@ -70,7 +70,7 @@ async fn m9_a_further_attempt_is_covered_by_the_reservation_or_not_made() {
     let streamed =
         portunus.send("/v1/chat/completions", &body.replace("false", "true"), &[("x-api-key", &secret)]).await;
     let worst: domain::Usd = streamed.header("x-portunus-cost-bound-usd").parse().unwrap();
-    let (poor, secret) = portunus.key_with(|key| key.max_budget = Some(worst)).await;
+    let (poor, secret) = portunus.key_with(|key| key.limits.max_budget = Some(worst)).await;
     portunus.upstream.reset();
     portunus.script(vec![lost().on("/v1/chat/completions")]);
     let reply = portunus.send("/v1/chat/completions", &body.replace("false", "true"), &[("x-api-key", &secret)]).await;

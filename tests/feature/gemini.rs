@@ -70,7 +70,7 @@ async fn every_dialect_reaches_gemini_and_gemini_every_provider() {
 #[tokio::test]
 async fn m3_the_cap_of_a_limited_key_is_written_into_what_passes_through() {
     let portunus = Portunus::start().await;
-    let (_, secret) = portunus.key_with(|key| key.max_budget = Some("1".parse().unwrap())).await;
+    let (_, secret) = portunus.key_with(|key| key.limits.max_budget = Some("1".parse().unwrap())).await;
     let body = r#"{"contents":[{"parts":[{"text":"hi"}]}],"generation_config":{"top_k":1}}"#;
     let path = "/v1beta/models/up-google/gemini-2.5-flash:generateContent";
     assert_eq!(portunus.send(path, body, &[("x-goog-api-key", &secret)]).await.status, 200);

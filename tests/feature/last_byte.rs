@@ -90,10 +90,10 @@ async fn l7_a_panic_in_the_table_ends_one_call_and_no_other() {
     let clock = Arc::new(HandClock::at(Timestamp::from_secs(1_790_000_000)));
     let (watch, now) = (seen.clone(), clock.clone() as Arc<dyn Clock>);
     let portunus = Setup::default().clock(now).over(|table| Watched::around(table, watch)).start().await;
-    let (other, others) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (other, others) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     for stream in [false, true] {
         for verb in ["get", "update", "put"] {
-            let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+            let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
             clock.advance_millis(20_000);
             seen.trap(verb);
             let body = chat("up-openai/gpt-4o", "hi", stream);
@@ -162,7 +162,7 @@ async fn l7_a_panic_in_a_provider_is_an_error_and_is_settled() {
     for (in_the_middle, stream) in [(false, false), (false, true), (true, true)] {
         let broken = Arc::new(Broken { quirks: config::Quirks::default(), in_the_middle });
         let portunus = Setup::default().openai(broken).start().await;
-        let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+        let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
         for dialect in DIALECTS {
             let (path, mut body) = asked(dialect, "up-openai/gpt-4o");
             let path = if stream { path } else { path.replace("converse-stream", "converse") };
@@ -187,7 +187,7 @@ async fn l9_two_keys_in_turn_and_at_once_share_nothing() {
     for (name, budget) in [("alpha", "3"), ("beta", "7")] {
         let (key, secret) = portunus
             .key_with(|key| {
-                key.max_budget = Some(budget.parse().unwrap());
+                key.limits.max_budget = Some(budget.parse().unwrap());
                 key.tags = vec![(format!("team-{name}"), String::new())];
             })
             .await;

@@ -14,7 +14,7 @@ const ONCE: &str =
 
 /// A key with a budget of five dollars.
 async fn limited(portunus: &Portunus) -> (VirtualKey, String) {
-    portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await
+    portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await
 }
 
 /// Answered 502 `upstream_invalid`, settled, recorded, nothing held.

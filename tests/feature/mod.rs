@@ -10,6 +10,7 @@ mod deadlines;
 mod disconnect;
 mod fallback;
 mod gemini;
+mod groups;
 mod invoke;
 mod last_byte;
 mod limits;

@@ -18,7 +18,7 @@ async fn an_alias_goes_to_its_target() {
 #[tokio::test]
 async fn r5_permission_is_judged_on_what_a_name_resolves_to() {
     let portunus = Portunus::start_with(MODELS).await;
-    let (_, secret) = portunus.key_with(|key| key.models = vec!["fast".into()]).await;
+    let (_, secret) = portunus.key_with(|key| key.allowed.models = vec!["fast".into()]).await;
     let ask = async |model: &str| {
         portunus.send("/v1/chat/completions", &chat(model, "hi", false), &[("x-api-key", &secret)]).await
     };
@@ -39,7 +39,7 @@ async fn the_list_shows_what_the_key_may_use_in_the_callers_shape() {
     };
     let list = portunus.get("/v1/models").await.json();
     assert_eq!((list["object"].as_str(), names(&list)), (Some("list"), vec!["fast".to_owned(), "wise".to_owned()]));
-    let (_, secret) = portunus.key_with(|key| key.models = vec!["wise".into()]).await;
+    let (_, secret) = portunus.key_with(|key| key.allowed.models = vec!["wise".into()]).await;
     let request = portunus
         .request(http::Method::GET, "/v1/models")
         .header("x-api-key", &secret)

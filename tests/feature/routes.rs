@@ -66,7 +66,7 @@ async fn e2_e4_a_provider_at_an_address_nobody_allowed_is_not_dialled() {
     let portunus = Setup::default().without_egress().start().await;
     for model in harness::MODELS {
         for stream in [false, true] {
-            let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+            let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
             let reply =
                 portunus.send("/v1/chat/completions", &chat(model, "hi", stream), &[("x-api-key", &secret)]).await;
             assert_eq!(reply.status, 502, "{model}: {}", reply.text());

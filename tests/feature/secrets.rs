@@ -89,7 +89,7 @@ async fn x1_x2_x5_no_secret_reaches_a_log_line_an_answer_a_header_or_a_record() 
     let watch = seen.clone();
     let early = "streams: { commit_after_ms: 50 }\n";
     let portunus = Setup::default().with(early).over(|table| Watched::around(table, watch)).start().await;
-    let (_, budgeted) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (_, budgeted) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     let wrong = format!("{}wrongwrong", &portunus.key[..portunus.key.len() - 10]);
     let secrets = [
         ("OpenAI key", OPENAI_KEY),

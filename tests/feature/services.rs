@@ -91,7 +91,7 @@ async fn moderation_passes_and_has_a_model_of_its_own() {
         .with("models: [{ name: omni-moderation-latest, targets: [{ provider: up-openai, model: omni-moderation-latest }] }]\n")
         .start()
         .await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("1".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("1".parse().unwrap())).await;
     let reply = portunus.send("/v1/moderations", r#"{"input":"i like them"}"#, &[("x-api-key", &secret)]).await;
     assert_eq!((reply.status, reply.json()["results"].is_array()), (200, true), "{}", reply.text());
     assert_eq!(portunus.spend(&key).await, (Usd::ZERO, Usd::ZERO));
@@ -112,7 +112,7 @@ async fn images_are_charged_by_their_tokens() {
 #[tokio::test]
 async fn speech_comes_as_bytes_and_is_charged_by_the_character() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("1".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("1".parse().unwrap())).await;
     let body = r#"{"model":"up-openai/tts-1","input":"Hello there","voice":"alloy","response_format":"wav"}"#;
     let reply = portunus.send("/v1/audio/speech", body, &[("x-api-key", &secret)]).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, "audio/wav"));
@@ -137,7 +137,7 @@ async fn u6_a_refusal_and_an_error_under_a_200_are_no_speech() {
 #[tokio::test]
 async fn m4_what_cannot_be_bounded_is_refused_to_a_key_with_a_budget_and_recorded_unpriced_otherwise() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("1".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("1".parse().unwrap())).await;
     let refused =
         async |path: &str, body: &str| -> Reply { portunus.send(path, body, &[("x-api-key", &secret)]).await };
     // Priced for chat, and by nothing that speech is billed by.
@@ -159,7 +159,7 @@ async fn m4_what_cannot_be_bounded_is_refused_to_a_key_with_a_budget_and_recorde
 #[tokio::test]
 async fn m1_the_worst_case_is_held_and_a_402_refuses_what_does_not_fit() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("0.05".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("0.05".parse().unwrap())).await;
     let body = r#"{"model":"up-openai/gpt-image-1","prompt":"cat","n":8,"quality":"high"}"#;
     let reply = portunus.send("/v1/images/generations", body, &[("x-api-key", &secret)]).await;
     assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (402, Some("budget_exceeded")));

@@ -26,7 +26,7 @@ fn counted(verbs: &[&str]) -> (usize, usize) {
 async fn k4_m15_a_call_reads_once_in_ten_seconds_and_writes_three_times_at_most() {
     let (portunus, seen, clock) = watched().await;
     for budget in [None, Some("5".parse::<Usd>().unwrap())] {
-        let (_, secret) = portunus.key_with(|key| key.max_budget = budget).await;
+        let (_, secret) = portunus.key_with(|key| key.limits.max_budget = budget).await;
         for (round, reads) in [(0, 1), (1, 0), (2, 1)] {
             for stream in [false, true] {
                 seen.verbs();
@@ -103,7 +103,7 @@ async fn k4_a_revoked_blocked_or_expired_key_stops_within_ten_seconds() {
     portunus.keys.revoke(&revoked.id).await.unwrap();
     portunus.keys.set_blocked(&blocked.id, true).await.unwrap();
     let mut narrower = limited;
-    narrower.models = vec!["something-else".into()];
+    narrower.allowed.models = vec!["something-else".into()];
     portunus.keys.update(narrower).await.unwrap();
     clock.advance_millis(5_000);
     assert_eq!(ask(&third).await, 401, "expiry needs no second look at the store");

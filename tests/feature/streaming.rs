@@ -50,7 +50,7 @@ async fn s3_a_cut_stream_ends_with_an_error_event_and_is_charged_for_what_came()
     for dialect in DIALECTS {
         for model in MODELS {
             for how in [CutHow::Fin, CutHow::Reset] {
-                let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+                let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
                 portunus.script(vec![Plan::text("one two three four five six seven").cut(how, At::Event(4))]);
                 let path_body = match dialect {
                     "anthropic" => ("/v1/messages".to_owned(), message(model, "hi", true)),
@@ -143,7 +143,7 @@ async fn s6_usage_is_asked_for_and_kept_from_a_caller_who_did_not_ask() {
 #[tokio::test]
 async fn m11_a_caller_who_hangs_up_is_charged_and_nothing_stays_held() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     let mut slow = Plan::answering(Answer::Generated(Generated {
         text: Some("word ".repeat(40)),
         chunks: Some(40),

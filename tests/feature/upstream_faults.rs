@@ -11,7 +11,7 @@ use mock_upstream::{
 const ONCE: &str = "models:\n  - name: once\n    retry: { attempts: 1 }\n    timeout: { connect_ms: 500, first_byte_ms: 700, idle_ms: 700, total_ms: 3000 }\n    targets: [ { provider: up-openai, model: gpt-4o } ]\n";
 
 async fn fails(portunus: &Portunus, plan: Plan, stream: bool, status: u16, code: &str) {
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("5".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("5".parse().unwrap())).await;
     let what = format!("{plan:?} stream={stream}");
     portunus.script(vec![plan]);
     let reply = portunus.send("/v1/chat/completions", &chat("once", "hi", stream), &[("x-api-key", &secret)]).await;

@@ -238,7 +238,7 @@ impl Portunus {
         let mut key = VirtualKey::named(KeyId::from(""), "test", self.clock.now());
         policy(&mut key);
         let (key, secret) = self.keys.create(key, None, self.clock.now()).await.unwrap();
-        self.ledger.open_key(&key, self.clock.now()).await.unwrap();
+        self.ledger.open_key(&key, &key.bounds(), self.clock.now()).await.unwrap();
         (key, secret.expose().to_owned())
     }
 

@@ -68,7 +68,7 @@ async fn first_key(
     now: Timestamp,
 ) -> Result<String, Box<dyn std::error::Error>> {
     let (key, secret) = keys.create(VirtualKey::named(KeyId::from(""), "first", now), None, now).await?;
-    ledger.open_key(&key, now).await?;
+    ledger.open_key(&key, &key.bounds(), now).await?;
     let (shown, trial) = (secret.expose(), trial(address, secret.expose()));
     Ok(format!("\nA first virtual key, shown this once:\n\n  export PORTUNUS_KEY={shown}\n\nTry it:\n\n{trial}\n"))
 }

@@ -98,7 +98,7 @@ impl Alerts {
         }
         let at = moment(&key, settled);
         let spend = self.ledger.spend(&key, at).await.map_err(|error| error.0)?.settled;
-        let window = key.budget_period.window(at);
+        let window = key.limits.budget_period.window(at);
         let reached: Vec<_> = thresholds.into_iter().filter(|threshold| threshold.amount <= spend).collect();
         if reached.is_empty() {
             return Ok(());
@@ -124,7 +124,7 @@ impl Alerts {
             window,
             threshold: threshold.id(),
             by: settled.call.record.call.as_str(),
-            lasts: key.budget_period == domain::time::Period::Total,
+            lasts: key.limits.budget_period == domain::time::Period::Total,
         };
         match self.claims.claim(&claim, now).await? {
             Outcome::Mine => {}
@@ -181,7 +181,8 @@ fn windows(batch: &[Record]) -> BTreeMap<(&KeyId, &str), Settled<'_>> {
 fn moment(key: &VirtualKey, settled: &Settled<'_>) -> Timestamp {
     let record = &settled.call.record;
     let named = settled.call.window.rsplit_once('|').map_or("", |(window, _)| window);
-    let within = [record.ended_at, record.started_at].into_iter().find(|at| key.budget_period.window(*at) == named);
+    let within =
+        [record.ended_at, record.started_at].into_iter().find(|at| key.limits.budget_period.window(*at) == named);
     within.unwrap_or(settled.at)
 }
 
@@ -196,8 +197,8 @@ fn alert(key: &VirtualKey, window: &str, threshold: &Threshold, spend: Usd, now:
         threshold: threshold.name,
         threshold_usd: threshold.amount.to_string(),
         spend: spend.to_string(),
-        max_budget: key.max_budget.as_ref().map(Usd::to_string),
-        soft_budget: key.soft_budget.as_ref().map(Usd::to_string),
+        max_budget: key.limits.max_budget.as_ref().map(Usd::to_string),
+        soft_budget: key.limits.soft_budget.as_ref().map(Usd::to_string),
         at: now.rfc3339(),
     }
 }

@@ -1,13 +1,14 @@
 //! Who changed what: one structured line per change, on the log target `audit` [A4].
 
-use domain::KeyId;
+use std::borrow::Cow;
 
 /// One change, as it is written down. Secrets appear as fingerprints only.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Change<'c> {
-    /// `key.create`, `key.update`, `key.rotate`, `key.block`, `key.unblock`, `key.revoke`.
-    pub action: &'static str,
-    pub key: &'c KeyId,
+    /// `key.create`, `key.update`, `key.rotate`, `key.block`, `key.unblock`, `key.revoke`; `team.create` and the like.
+    pub action: Cow<'static, str>,
+    /// What was changed.
+    pub id: &'c str,
     /// The policy before, as JSON; absent where there was none.
     pub before: Option<&'c str>,
     /// The policy after, as JSON; absent where there is none any more.
@@ -28,11 +29,11 @@ pub struct Actor {
 pub fn record(actor: &Actor, change: &Change<'_>) {
     tracing::info!(
         target: "audit",
-        action = change.action,
+        action = &*change.action,
         actor = "root_admin_key",
         client_ip = actor.ip.as_deref(),
         request_id = actor.request,
-        key_id = change.key.as_str(),
+        id = change.id,
         before = change.before,
         after = change.after,
         fingerprint = change.fingerprint,

@@ -16,8 +16,12 @@ use stores::{TableError, calls::Calls, keys::Keys, ledger::Ledger, rollups::Roll
 mod body;
 /// Bodies, field by field.
 mod fields;
+/// Teams, users, organizations and projects.
+mod groups;
 /// Virtual keys.
 mod keys;
+/// The limits of keys and groups.
+mod limits;
 /// Who may administer.
 mod login;
 /// Models as configured.
@@ -120,16 +124,23 @@ async fn answer(state: &AdminState, request: Request, id: &RequestId) -> Result<
 
 async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> Result<Response, Error> {
     match serves {
+        Serves::BlockGroup(kind) => groups::block(state, kind, asked, true).await,
         Serves::BlockKey => keys::block(state, asked, true).await,
+        Serves::ChangeGroup(kind) => groups::update(state, kind, asked).await,
         Serves::ChangeKey => keys::update(state, asked).await,
+        Serves::CreateGroup(kind) => groups::create(state, kind, asked).await,
         Serves::CreateKey => keys::create(state, asked).await,
+        Serves::DeleteGroup(kind) => groups::delete(state, kind, asked).await,
+        Serves::Groups(kind) => groups::list(state, kind, uri).await,
         Serves::Keys => keys::list(state, uri).await,
         Serves::Models => models::list(state),
+        Serves::OneGroup(kind) => groups::one(state, kind, &asked.id).await,
         Serves::OneKey => keys::one(state, &asked.id).await,
         Serves::OneRequest => requests::one(state, &asked.id).await,
         Serves::Providers => providers::list(state),
         Serves::RevokeKey => keys::revoke(state, asked).await,
         Serves::RotateKey => keys::rotate(state, asked).await,
+        Serves::UnblockGroup(kind) => groups::block(state, kind, asked, false).await,
         Serves::UnblockKey => keys::block(state, asked, false).await,
         Serves::Usage => usage::report(state, uri).await,
     }

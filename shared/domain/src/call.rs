@@ -3,6 +3,7 @@
 use crate::{
     ids::{CallId, KeyId},
     key::VirtualKey,
+    limit::Bound,
     money::Usd,
     time::Timestamp,
     tokens::Usage,
@@ -13,6 +14,8 @@ use crate::{
 pub struct Ask<'a> {
     pub call: &'a CallId,
     pub key: &'a VirtualKey,
+    /// Every budget the call is charged to: the key's own, and those above it.
+    pub bounds: &'a [Bound],
     /// The worst this call could cost over every route it may take: W.
     pub worst_case: Usd,
     /// Charged if the call is dispatched and never heard of again (its input).
@@ -120,6 +123,7 @@ pub struct CallRecord {
     pub team_id: Option<String>,
     pub user_id: Option<String>,
     pub organization_id: Option<String>,
+    pub project_id: Option<String>,
     /// The key's and the request's tags.
     pub tags: Vec<(String, String)>,
     /// What the client called it: `x-request-id`, never used as a key of ours.

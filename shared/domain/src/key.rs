@@ -2,11 +2,11 @@
 
 use crate::{
     ids::KeyId,
-    money::Usd,
-    time::{Period, Timestamp},
+    limit::{Bound, Limits, ScopeId, ScopeKind},
+    time::Timestamp,
 };
 
-/// A virtual key and its policy, without its secret. Lists that are empty mean "all".
+/// A virtual key and its policy, without its secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VirtualKey {
     pub id: KeyId,
@@ -17,16 +17,9 @@ pub struct VirtualKey {
     pub team_id: Option<String>,
     pub user_id: Option<String>,
     pub organization_id: Option<String>,
-    /// Model names this key may use: an alias, a `provider/model`, or a pattern ending in `*`.
-    pub models: Vec<String>,
-    /// Providers this key may reach.
-    pub providers: Vec<String>,
-    pub max_budget: Option<Usd>,
-    pub budget_period: Period,
-    pub soft_budget: Option<Usd>,
-    pub budget_mode: BudgetMode,
-    /// Calls in flight at once.
-    pub max_parallel: Option<u32>,
+    pub project_id: Option<String>,
+    pub allowed: Allowed,
+    pub limits: Limits,
     pub expires_at: Option<Timestamp>,
     pub blocked: bool,
     /// Free labels for reports, in order of name.
@@ -51,13 +44,9 @@ impl VirtualKey {
             team_id: None,
             user_id: None,
             organization_id: None,
-            models: Vec::new(),
-            providers: Vec::new(),
-            max_budget: None,
-            budget_period: Period::Total,
-            soft_budget: None,
-            budget_mode: BudgetMode::Strict,
-            max_parallel: None,
+            project_id: None,
+            allowed: Allowed::default(),
+            limits: Limits::default(),
             expires_at: None,
             blocked: false,
             tags: Vec::new(),
@@ -74,32 +63,41 @@ impl VirtualKey {
         !self.blocked && self.expires_at.is_none_or(|at| now < at)
     }
 
-    /// Is one of these names of a model on the key's list?
+    pub fn scope(&self) -> ScopeId {
+        ScopeId::new(ScopeKind::Key, self.id.as_str())
+    }
+
+    /// Its own budgets, as the ledger asks for them.
+    pub fn bounds(&self) -> Vec<Bound> {
+        self.limits.bounds(&self.scope(), self.version).collect()
+    }
+}
+
+/// What may be called. Lists that are empty allow everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Model names: an alias, a `provider/model`, or a pattern ending in `*`.
+    pub models: Vec<String>,
+    /// Providers that may be reached, as names or patterns.
+    pub providers: Vec<String>,
+}
+
+impl Allowed {
+    /// Is one of these names of a model on the list?
     pub fn may_use(&self, names: &[&str]) -> bool {
         self.models.is_empty() || self.models.iter().any(|pattern| names.iter().any(|name| matches(pattern, name)))
     }
 
-    /// Is this provider on the key's list?
+    /// Is this provider on the list?
     pub fn may_reach(&self, provider: &str) -> bool {
         self.providers.is_empty() || self.providers.iter().any(|pattern| matches(pattern, provider))
     }
 }
 
 /// `claude-*` matches what begins with `claude-`; `*` everything; the rest themselves.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => pattern == name,
     }
-}
-
-/// What happens at the edge of a budget [M2].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BudgetMode {
-    /// Admit while something is left: over by at most one call's worst case.
-    LastOne,
-    /// Never over.
-    #[default]
-    Strict,
 }

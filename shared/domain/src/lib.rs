@@ -13,12 +13,16 @@ pub mod embedding;
 pub mod error;
 /// The canonical events of a streamed answer, and their grammar.
 pub mod event;
+/// Organizations, teams, projects and users.
+pub mod group;
 /// Names of keys, calls, providers and models.
 pub mod ids;
 /// JSON kept as it was written.
 pub mod json;
 /// Virtual keys and their policy.
 pub mod key;
+/// How much and how fast.
+pub mod limit;
 /// What services use beside plain tokens.
 pub mod media;
 /// Exact money: the only file that multiplies it.

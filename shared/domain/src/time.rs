@@ -134,16 +134,33 @@ impl Clock for HandClock {
 }
 
 /// How often a budget starts afresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
     Daily,
     Weekly,
     Monthly,
+    #[default]
     Total,
 }
 
 impl Period {
+    const ALL: [Period; 4] = [Period::Daily, Period::Monthly, Period::Total, Period::Weekly];
+
+    /// `monthly`
+    pub fn name(self) -> &'static str {
+        match self {
+            Period::Daily => "daily",
+            Period::Monthly => "monthly",
+            Period::Total => "total",
+            Period::Weekly => "weekly",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Period> {
+        Self::ALL.into_iter().find(|period| period.name() == name)
+    }
+
     /// The window `at` lies in, in UTC: part of the counter's key, so no reset job exists [M16].
     /// `2026-11-21`; `w2026-11-16` (a week, by its Monday); `2026-11`; `total`.
     pub fn window(self, at: Timestamp) -> String {

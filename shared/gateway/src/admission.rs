@@ -18,9 +18,11 @@ pub async fn admit(
 ) -> Result<Admitted, Error> {
     let now = clock.now();
     let longest = about.deadline.map_or(plan.timeout.total, |at| at.saturating_duration_since(Instant::now()));
+    let bounds = caller.bounds();
     let ask = Ask {
         call: &about.id,
         key: &caller.key,
+        bounds: &bounds,
         worst_case: plan.worst_case,
         ambiguous: plan.ambiguous,
         now,

@@ -17,7 +17,9 @@ use domain::{
     Api, CallId, Dialect, Error, Kind, Operation, Secret, Service, Timestamp, Usage, Usd,
     call::{Reservation, UsageSource},
     chat::Response,
+    group::Group,
     key::VirtualKey,
+    limit::{Bound, Limits},
     media::{Picture, Units},
 };
 use futures::stream::BoxStream;
@@ -90,10 +92,42 @@ pub struct Extras {
     pub betas: Vec<String>,
 }
 
-/// Who is asking.
+/// Who is asking: a key, and what it belongs to.
 #[derive(Clone)]
 pub struct Caller {
     pub key: Arc<VirtualKey>,
+    /// Its user, team, project and organization, as far as they exist.
+    pub groups: Vec<Arc<Group>>,
+}
+
+impl Caller {
+    /// May it call at all, at `now`? Whoever belongs to something blocked may not.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.key.is_live(now) && !self.groups.iter().any(|group| group.blocked)
+    }
+
+    /// Every budget its calls are charged to.
+    pub fn bounds(&self) -> Vec<Bound> {
+        let mut bounds = self.key.bounds();
+        bounds.extend(self.groups.iter().flat_map(|group| group.bounds()));
+        bounds
+    }
+
+    /// Is there any limit on money or tokens? Then what a call may use must have a bound [M3, M4].
+    pub fn is_metered(&self) -> bool {
+        self.limits().any(|limits| limits.has_budget() || limits.has_token_limit())
+    }
+
+    /// May it use a model of these names, and reach this provider? Everybody above it must agree [R5].
+    pub fn may(&self, names: &[&str], provider: &str) -> bool {
+        let groups = self.groups.iter().map(|group| &group.allowed);
+        let mut all = std::iter::once(&self.key.allowed).chain(groups);
+        all.all(|allowed| allowed.may_use(names) && allowed.may_reach(provider))
+    }
+
+    fn limits(&self) -> impl Iterator<Item = &Limits> {
+        std::iter::once(&self.key.limits).chain(self.groups.iter().map(|group| &group.limits))
+    }
 }
 
 /// The request, read once.

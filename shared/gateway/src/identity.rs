@@ -4,10 +4,14 @@
 //! on the way is an error, never a default identity [R3].
 
 use crate::call::{Call, Caller};
-use domain::{Clock, Error, Kind, Secret};
+use domain::{
+    Clock, Error, Kind, Secret, Timestamp,
+    group::{Group, GroupKind},
+    key::VirtualKey,
+};
 use http::HeaderMap;
 use std::sync::Arc;
-use stores::keys::Keys;
+use stores::{TableError, keys::Keys};
 
 /// Verified keys, for a short while.
 mod cache;
@@ -40,16 +44,23 @@ impl Identity {
         let known = match self.cache.find(&fingerprint, now) {
             Some(known) => known,
             None => {
-                let found =
-                    self.keys.authenticate(credential, now).await.map_err(|_| store_unavailable())?.map(Arc::new);
+                let found = self.find(credential, now).await.map_err(|_| store_unavailable())?;
                 self.cache.remember(fingerprint, found.clone(), now);
                 found
             }
         };
-        match known.filter(|key| key.is_live(now)) {
-            Some(key) => Ok(Caller { key }),
+        match known.filter(|caller| caller.is_live(now)) {
+            Some(caller) => Ok(caller),
             None => Err(self.refuse(call.extras.client_ip.as_deref())),
         }
+    }
+
+    /// The holder of a credential, with what it belongs to.
+    async fn find(&self, credential: &Secret, now: Timestamp) -> Result<Option<Caller>, TableError> {
+        let Some(mut key) = self.keys.authenticate(credential, now).await? else { return Ok(None) };
+        let groups = self.keys.groups().above(&key).await?;
+        inherit(&mut key, &groups);
+        Ok(Some(Caller { key: Arc::new(key), groups: groups.into_iter().map(Arc::new).collect() }))
     }
 
     /// 401, or 429 to an address that has failed too often; a good key from there still passes [K8].
@@ -61,6 +72,17 @@ impl Identity {
                 "too many requests with an invalid API key from this address; wait before trying again",
             )
             .with_retry(domain::Retry::AfterMillis(retry_after_ms)),
+        }
+    }
+}
+
+/// Team and organization that a key has through its user or team are its own, so that its records name them.
+fn inherit(key: &mut VirtualKey, groups: &[Group]) {
+    for group in groups {
+        match group.kind {
+            GroupKind::Organization => key.organization_id = Some(group.id.clone()),
+            GroupKind::Team => key.team_id = Some(group.id.clone()),
+            GroupKind::Project | GroupKind::User => {}
         }
     }
 }

@@ -143,7 +143,7 @@ impl Gateway {
             config: &self.config,
             ledger: &self.ledger,
             reservation: &admitted.reservation,
-            key: &admitted.caller.key,
+            caller: &admitted.caller,
             canonical: OnceLock::new(),
             waited: AtomicU64::new(0),
             media: self.names.media(),

@@ -30,8 +30,8 @@ pub fn plan(
     let targets = pinned(permitted, call.extras.provider.as_deref())?;
     let targets = able(targets, call.api(), &request.head.model)?;
     let bounds = match &request.asked {
-        None => worst_case::bounds(&targets, config, &caller.key, request)?,
-        Some(asked) => service::bounds(&targets, &caller.key, asked)?,
+        None => worst_case::bounds(&targets, config, caller, request)?,
+        Some(asked) => service::bounds(&targets, caller, asked)?,
     };
     Ok(Plan {
         targets,
@@ -49,7 +49,7 @@ pub fn plan(
 pub fn permitted(route: &names::Named, caller: &Caller, asked: &str) -> Result<Vec<Arc<ResolvedTarget>>, Error> {
     let may = |target: &&Arc<ResolvedTarget>| {
         let names: Vec<&str> = route.names.iter().map(String::as_str).chain([target.direct_name.as_str()]).collect();
-        caller.key.may_use(&names) && caller.key.may_reach(target.provider.as_str())
+        caller.may(&names, target.provider.as_str())
     };
     let targets: Vec<_> = route.targets.iter().filter(may).cloned().collect();
     if targets.is_empty() {

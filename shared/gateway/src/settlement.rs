@@ -224,6 +224,7 @@ impl Settlement {
             team_id: self.key.team_id.clone(),
             user_id: self.key.user_id.clone(),
             organization_id: self.key.organization_id.clone(),
+            project_id: self.key.project_id.clone(),
             tags: self.key.tags.iter().chain(&self.about.tags).cloned().collect(),
             client_request_id: self.about.client_request_id.clone(),
         }

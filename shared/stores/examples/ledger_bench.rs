@@ -64,8 +64,8 @@ async fn measure(title: &str, table: Arc<dyn Table>, names: &Names, load: &Load)
     for number in 0..load.keys {
         let mut key =
             VirtualKey::named(KeyId::from(format!("key_{title}{}_{number}", load.keys)), "", SystemClock.now());
-        key.max_budget = Some("1000000".parse()?);
-        ledger.open_key(&key, SystemClock.now()).await?;
+        key.limits.max_budget = Some("1000000".parse()?);
+        ledger.open_key(&key, &key.bounds(), SystemClock.now()).await?;
         keys.push(Arc::new(key));
     }
     let counter = Arc::new(AtomicU64::new(0));
@@ -95,7 +95,9 @@ async fn measure(title: &str, table: Arc<dyn Table>, names: &Names, load: &Load)
 
 async fn one_call(ledger: &Ledger, call: &CallId, key: &VirtualKey) -> Result<(Duration, Duration), Failure> {
     let now = SystemClock.now();
-    let ask = Ask { call, key, worst_case: WORST, ambiguous: COST, now, lease_until: now.plus_secs(90) };
+    let bounds = key.bounds();
+    let ask =
+        Ask { call, key, bounds: &bounds, worst_case: WORST, ambiguous: COST, now, lease_until: now.plus_secs(90) };
     let begun = Instant::now();
     let reservation = ledger.reserve(&ask).await?;
     let admitted = begun.elapsed();
@@ -127,6 +129,7 @@ fn record(call: &CallId, now: Timestamp) -> CallRecord {
         team_id: Some("team_a".to_owned()),
         user_id: None,
         organization_id: None,
+        project_id: None,
         tags: vec![("app".to_owned(), "bench".to_owned())],
         client_request_id: None,
     }

@@ -75,6 +75,7 @@ impl CallItem {
             .with_some("team_id", record.team_id.as_deref())
             .with_some("user_id", record.user_id.as_deref())
             .with_some("organization_id", record.organization_id.as_deref())
+            .with_some("project_id", record.project_id.as_deref())
             .with_some("tags", table::labels(&record.tags))
             .with_some("client_request_id", record.client_request_id.as_deref())
     }
@@ -115,6 +116,7 @@ impl CallItem {
             team_id: some_text("team_id"),
             user_id: some_text("user_id"),
             organization_id: some_text("organization_id"),
+            project_id: some_text("project_id"),
             tags: item.labels("tags"),
             client_request_id: some_text("client_request_id"),
         };
@@ -158,6 +160,7 @@ pub(crate) fn bare_record(call: &CallId, state: State, cost: Usd, now: Timestamp
         team_id: None,
         user_id: None,
         organization_id: None,
+        project_id: None,
         tags: Vec::new(),
         client_request_id: None,
     }

@@ -2,20 +2,22 @@
 //!
 //! A secret is shown once and stored as an HMAC only [K2]. Spending is the ledger's; caching is the gateway's.
 
-mod cursor;
+pub(crate) mod cursor;
 mod format;
 mod peppers;
 mod record;
 
 use crate::{
+    groups::Groups,
     retry::Backoff,
     table::{Delete, Get, Item, Key, Names, Put, Query, Table, TableError, Write},
 };
-use cursor::Cursor;
+pub(crate) use cursor::Cursor;
 use domain::{KeyId, Secret, Timestamp, key::VirtualKey};
 use std::sync::Arc;
 
 pub use format::PREFIX;
+pub(crate) use format::public_id;
 pub use peppers::Peppers;
 use record::{KeyRecord, Live};
 
@@ -67,6 +69,11 @@ impl Keys {
     /// The first pepper hashes new secrets; the others are still tried.
     pub fn new(table: Arc<dyn Table>, names: Names, peppers: Peppers) -> Self {
         Self { table, names, peppers }
+    }
+
+    /// What keys belong to, in the same table.
+    pub fn groups(&self) -> Groups {
+        Groups::new(self.table.clone(), self.names.clone(), self.peppers.clone())
     }
 
     /// Makes `key` under a new id, with a secret of ours or the one that its owner brings. The answer is the only

@@ -20,10 +20,14 @@ pub mod table;
 pub mod alerts;
 /// Call records.
 pub mod calls;
+/// Organizations, teams, projects and users.
+pub mod groups;
 /// Virtual keys.
 pub mod keys;
 /// Money: reserve, settle, release, expire.
 pub mod ledger;
+/// Allow-lists and limits, as attributes.
+mod policy;
 /// Responses that callers come back to.
 pub mod responses;
 /// What was used, by hour and day.

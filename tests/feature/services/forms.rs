@@ -41,7 +41,7 @@ fn sound(model: &str, bytes: &[u8]) -> Form {
 #[tokio::test]
 async fn a_sound_reaches_the_provider_as_it_was_and_is_charged_by_the_second() {
     let portunus = Portunus::start().await;
-    let (key, secret) = portunus.key_with(|key| key.max_budget = Some("1".parse().unwrap())).await;
+    let (key, secret) = portunus.key_with(|key| key.limits.max_budget = Some("1".parse().unwrap())).await;
     let bytes: Vec<u8> = (0..9_500u32).map(|n| (n % 251) as u8).collect();
     let form = sound("up-openai/whisper-1", &bytes).text("language", "en").text("timestamp_granularities[]", "word");
     let reply = post(&portunus, &secret, "/v1/audio/transcriptions", form).await;

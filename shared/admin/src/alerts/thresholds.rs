@@ -23,10 +23,11 @@ const PARTS: [(&str, &str, u32); 3] =
 
 /// A key's thresholds. An amount of zero is none: it would be reached by doing nothing.
 pub fn of(key: &VirtualKey) -> Vec<Threshold> {
-    let parts = key.max_budget.into_iter().flat_map(|budget| {
+    let parts = key.limits.max_budget.into_iter().flat_map(|budget| {
         PARTS.map(|(event, name, percent)| Threshold { event, name, amount: budget.percent(percent) })
     });
-    let soft = key.soft_budget.map(|amount| Threshold { event: "soft_budget_crossed", name: "soft_budget", amount });
+    let soft =
+        key.limits.soft_budget.map(|amount| Threshold { event: "soft_budget_crossed", name: "soft_budget", amount });
     parts.chain(soft).filter(|threshold| threshold.amount > Usd::ZERO).collect()
 }
 
@@ -37,10 +38,10 @@ mod tests {
     #[test]
     fn m17_a_threshold_that_did_not_move_is_the_same_one() {
         let mut key = VirtualKey::named("key_a".into(), "a", Default::default());
-        key.max_budget = Some(Usd::setting("10").unwrap());
-        key.soft_budget = Some(Usd::setting("4").unwrap());
+        key.limits.max_budget = Some(Usd::setting("10").unwrap());
+        key.limits.soft_budget = Some(Usd::setting("4").unwrap());
         let before: Vec<_> = of(&key).iter().map(Threshold::id).collect();
-        key.max_budget = Some(Usd::setting("20").unwrap());
+        key.limits.max_budget = Some(Usd::setting("20").unwrap());
         let after: Vec<_> = of(&key).iter().map(Threshold::id).collect();
         assert_eq!(before.len(), 4);
         assert_eq!(before.iter().filter(|id| after.contains(id)).count(), 1);
@@ -49,7 +50,7 @@ mod tests {
     #[test]
     fn a_budget_of_nothing_has_no_thresholds() {
         let mut key = VirtualKey::named("key_a".into(), "a", Default::default());
-        key.max_budget = Some(Usd::ZERO);
+        key.limits.max_budget = Some(Usd::ZERO);
         assert_eq!(of(&key), []);
     }
 }

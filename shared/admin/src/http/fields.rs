@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Object {
     }
 }
 
-impl Field<'_> {
+impl<'b> Field<'b> {
     pub fn is_null(&self) -> bool {
         self.value.get() == "null"
     }
@@ -161,6 +161,26 @@ impl Field<'_> {
         Usd::setting(&text).map_err(|why| self.wrong(format_args!("is not accepted: {why}")))
     }
 
+    /// The objects of a list, at most `most` of them.
+    pub fn objects(&self, most: usize) -> Result<Vec<Fields<'b>>, Error> {
+        let objects: Vec<&'b RawValue> =
+            serde_json::from_str(self.value.get()).map_err(|_| self.wrong("must be a list of objects"))?;
+        if objects.len() > most {
+            return Err(self.wrong(format_args!("must have at most {most} entries")));
+        }
+        objects
+            .into_iter()
+            .map(|object| Fields::of(object.get()).map_err(|_| self.wrong("must be a list of objects")))
+            .collect()
+    }
+
+    /// An id: plain characters, at most 64 of them.
+    pub fn id(&self) -> Result<String, Error> {
+        let id = self.text(64)?;
+        let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if plain { Ok(id) } else { Err(self.wrong("must be letters, digits, _ and -")) }
+    }
+
     /// An instant in UTC.
     pub fn instant(&self) -> Result<Timestamp, Error> {
         const EXPECTED: &str = "a time in UTC such as 2026-12-31T23:59:59Z";
@@ -191,6 +211,14 @@ impl Field<'_> {
         }
         Ok(Json::verbatim(self.value.get()))
     }
+}
+
+/// What a field says; nothing if it is null.
+///
+/// # Errors
+/// As `read`.
+pub fn optional<'b, T>(field: &Field<'b>, read: impl Fn(&Field<'b>) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    if field.is_null() { Ok(None) } else { read(field).map(Some) }
 }
 
 fn is_text(text: &str, most: usize) -> bool {

@@ -5,24 +5,21 @@ use super::{
     fields::Fields,
     policy::{self, Shown},
     query::{Query, wrong},
-    reply::{self, List},
+    reply::{self, Deleted, LARGEST_PAGE, List, PAGE},
     store_failed,
 };
 use crate::audit::{self, Change};
 use axum::{extract::Request, response::Response};
-use domain::{Error, KeyId, Kind, Secret, Timestamp, key::VirtualKey};
+use domain::{Error, KeyId, Kind, Secret, Timestamp, key::VirtualKey, limit::Bound};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use stores::{
+    TableError,
     keys::KeyError,
     ledger::{LedgerError, Spend},
 };
 
-/// Keys on a page, unless asked otherwise [D5].
-const PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 200;
 /// Keys whose figures are read at once.
 const AT_ONCE: usize = 16;
 /// The longest that an old secret lives on [K5].
@@ -44,14 +41,27 @@ pub async fn create(state: &AdminState, asked: Asked) -> Result<Response, Error>
     let made = fingerprint(&secret);
     audit::record(&actor, &change("key.create", &key.id, None, Some(&policy_text(&key)), Some(&made)));
     let shown = Shown::policy(&key).with_spend(Spend::default()).with_secret(&secret);
-    Ok(tagged(reply::json(StatusCode::CREATED, &shown)?, &key))
+    Ok(reply::tagged(reply::json(StatusCode::CREATED, &shown)?, key.version))
 }
 
 /// Lends a new key its first money. Without it the first call borrows for itself.
 async fn fund(state: &AdminState, key: &VirtualKey, now: Timestamp) {
-    if let Err(error) = state.ledger.open_key(key, now).await {
+    let bounds = match bounds(state, key).await {
+        Ok(bounds) => bounds,
+        Err(_) => return,
+    };
+    if let Err(error) = state.ledger.open_key(key, &bounds, now).await {
         tracing::warn!(key = %key.id, %error, "a new key was not funded ahead");
     }
+}
+
+/// The budgets that a key's calls are charged to.
+async fn bounds(state: &AdminState, key: &VirtualKey) -> Result<Vec<Bound>, TableError> {
+    let mut bounds = key.bounds();
+    for group in state.keys.groups().above(key).await? {
+        bounds.extend(group.bounds());
+    }
+    Ok(bounds)
 }
 
 /// `GET /keys`
@@ -77,14 +87,25 @@ pub async fn update(state: &AdminState, asked: Asked) -> Result<Response, Error>
     let (headers, body) = text(asked.request).await?;
     let fields = Fields::of(&body)?;
     let before = find(state, &asked.id).await?;
-    expect_version(&before, &fields, &headers)?;
+    expect_version(before.version, &fields, &headers)?;
     let mut after = before.clone();
     policy::change(&mut after, &fields)?;
     let after = state.keys.update(after).await.map_err(refused)?;
     let (was, is) = (policy_text(&before), policy_text(&after));
     audit::record(&asked.actor, &change("key.update", &after.id, Some(&was), Some(&is), None));
-    state.ledger.change_budget(&before, &after, state.now()).await.map_err(ledger_failed)?;
+    change_budgets(state, &before, &after).await?;
     show(state, &after, None).await
+}
+
+/// Brings the key's budgets to its new policy. A first budget counts what was spent before it.
+async fn change_budgets(state: &AdminState, before: &VirtualKey, after: &VirtualKey) -> Result<(), Error> {
+    for bound in after.bounds() {
+        let mut over = before.clone();
+        over.limits.budget_period = bound.budget.period;
+        let spent = spend(state, &over).await?.settled;
+        state.ledger.change_budget(&bound, spent, state.now()).await.map_err(ledger_failed)?;
+    }
+    Ok(())
 }
 
 /// `POST /keys/{id}/rotate`
@@ -113,19 +134,12 @@ pub async fn block(state: &AdminState, asked: Asked, blocked: bool) -> Result<Re
     show(state, &after, None).await
 }
 
-/// What is left of a key.
-#[derive(Serialize)]
-struct Revoked<'k> {
-    id: &'k str,
-    deleted: bool,
-}
-
 /// `DELETE /keys/{id}`
 pub async fn revoke(state: &AdminState, asked: Asked) -> Result<Response, Error> {
     let before = find(state, &asked.id).await?;
     state.keys.revoke(&before.id).await.map_err(refused)?;
     audit::record(&asked.actor, &change("key.revoke", &before.id, Some(&policy_text(&before)), None, None));
-    reply::json(StatusCode::OK, &Revoked { id: before.id.as_str(), deleted: true })
+    reply::json(StatusCode::OK, &Deleted { id: before.id.as_str(), deleted: true })
 }
 
 async fn find(state: &AdminState, id: &str) -> Result<VirtualKey, Error> {
@@ -142,7 +156,7 @@ async fn show(state: &AdminState, key: &VirtualKey, secret: Option<&Secret>) -> 
     let shown = Shown::policy(key);
     let shown = spend.into_iter().fold(shown, Shown::with_spend);
     let shown = secret.into_iter().fold(shown, Shown::with_secret);
-    Ok(tagged(reply::json(StatusCode::OK, &shown)?, key))
+    Ok(reply::tagged(reply::json(StatusCode::OK, &shown)?, key.version))
 }
 
 async fn spend(state: &AdminState, key: &VirtualKey) -> Result<Spend, Error> {
@@ -150,25 +164,17 @@ async fn spend(state: &AdminState, key: &VirtualKey) -> Result<Spend, Error> {
 }
 
 /// The body of a request as text, and its headers.
-async fn text(request: Request) -> Result<(HeaderMap, String), Error> {
+pub async fn text(request: Request) -> Result<(HeaderMap, String), Error> {
     let (parts, body) = request.into_parts();
     let text = body::read(&parts.headers, body).await?;
     Ok((parts.headers, text))
 }
 
-/// The answer with the key's version as its entity tag.
-fn tagged(mut response: Response, key: &VirtualKey) -> Response {
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", key.version)) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
-}
-
 /// The version that `version` or `If-Match` names is the one there is [D7].
-fn expect_version(key: &VirtualKey, fields: &Fields<'_>, headers: &HeaderMap) -> Result<(), Error> {
+pub fn expect_version(current: u64, fields: &Fields<'_>, headers: &HeaderMap) -> Result<(), Error> {
     let named = fields.find("version").map(|field| field.count(1, u64::MAX)).transpose()?;
     let matched = headers.get(header::IF_MATCH).map(version_of).transpose()?.flatten();
-    let gone = [named, matched].into_iter().flatten().any(|version| version != key.version);
+    let gone = [named, matched].into_iter().flatten().any(|version| version != current);
     if gone { Err(refused(KeyError::Conflict)) } else { Ok(()) }
 }
 
@@ -189,7 +195,7 @@ fn change<'c>(
     after: Option<&'c str>,
     fingerprint: Option<&'c str>,
 ) -> Change<'c> {
-    Change { action, key, before, after, fingerprint }
+    Change { action: action.into(), id: key.as_str(), before, after, fingerprint }
 }
 
 fn policy_text(key: &VirtualKey) -> String {

@@ -1,44 +1,19 @@
 //! The fields of a virtual key: how an admin writes them, and how answers show them.
 
-use super::fields::{Field, Fields};
-use domain::{
-    Error, Secret, Timestamp, Usd,
-    key::{BudgetMode, VirtualKey},
-    time::Period,
+use super::{
+    fields::{Field, Fields, optional},
+    limits,
 };
+use domain::{Error, Json, Secret, Timestamp, key::VirtualKey};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use stores::ledger::Spend;
 
-/// Fields that an admin may write at any time.
-const WRITABLE: [&str; 14] = [
-    "name",
-    "user_id",
-    "organization_id",
-    "models",
-    "providers",
-    "max_budget_usd",
-    "budget_period",
-    "soft_budget_usd",
-    "budget_mode",
-    "max_parallel",
-    "expires_at",
-    "blocked",
-    "tags",
-    "metadata",
-];
+/// Fields that an admin may write at any time, beside the limits.
+const WRITABLE: [&str; 8] =
+    ["name", "user_id", "organization_id", "project_id", "expires_at", "blocked", "tags", "metadata"];
 
-/// Fields of the contract that no part of the gateway keeps to yet.
-const NOT_SUPPORTED: [&str; 4] = ["rpm", "tpm", "rate_limits", "guardrails"];
-
-const MOST_NAME: usize = 200;
-const MOST_PATTERNS: usize = 500;
-const MOST_PARALLEL: u64 = 100_000;
-
-const PERIODS: [(&str, Period); 4] =
-    [("daily", Period::Daily), ("weekly", Period::Weekly), ("monthly", Period::Monthly), ("total", Period::Total)];
-
-const MODES: [(&str, BudgetMode); 2] = [("strict", BudgetMode::Strict), ("last_one", BudgetMode::LastOne)];
+pub const MOST_NAME: usize = 200;
 
 /// Writes the fields of a creating request into a new key. `key` is the caller's own affair: see [`own_secret`].
 ///
@@ -55,7 +30,7 @@ pub fn create(key: &mut VirtualKey, fields: &Fields<'_>, now: Timestamp) -> Resu
     if key.expires_at.is_some_and(|at| at <= now) {
         return Err(Error::invalid("expires_at", "expires_at lies in the past; such a key could never be used"));
     }
-    consistent(key)
+    limits::consistent(&key.limits)
 }
 
 /// Writes the fields of a changing request; what was not sent stays, null clears. `version` is the caller's affair.
@@ -69,7 +44,7 @@ pub fn change(key: &mut VirtualKey, fields: &Fields<'_>) -> Result<(), Error> {
         }
         write(key, field)?;
     }
-    consistent(key)
+    limits::consistent(&key.limits)
 }
 
 /// The secret a caller brings along: at least 32 visible characters, and not in the shape of ours.
@@ -96,42 +71,13 @@ fn write(key: &mut VirtualKey, field: &Field<'_>) -> Result<(), Error> {
         "name" => key.name = optional(field, label)?.unwrap_or_default(),
         "user_id" => key.user_id = optional(field, label)?,
         "organization_id" => key.organization_id = optional(field, label)?,
-        "models" => key.models = optional(field, |field| field.patterns(MOST_PATTERNS))?.unwrap_or_default(),
-        "providers" => key.providers = optional(field, |field| field.patterns(MOST_PATTERNS))?.unwrap_or_default(),
-        "max_budget_usd" => key.max_budget = optional(field, Field::money)?,
-        "budget_period" => key.budget_period = optional(field, |field| field.word(&PERIODS))?.unwrap_or(Period::Total),
-        "soft_budget_usd" => key.soft_budget = optional(field, Field::money)?,
-        "budget_mode" => key.budget_mode = optional(field, |field| field.word(&MODES))?.unwrap_or_default(),
-        "max_parallel" => key.max_parallel = optional(field, parallel)?,
+        "project_id" => key.project_id = optional(field, label)?,
         "expires_at" => key.expires_at = optional(field, Field::instant)?,
         "blocked" => key.blocked = optional(field, Field::flag)?.unwrap_or_default(),
         "tags" => key.tags = optional(field, Field::labels)?.unwrap_or_default(),
         "metadata" => key.metadata = optional(field, Field::object)?,
-        name if NOT_SUPPORTED.contains(&name) => {
-            if !field.is_nothing() {
-                return Err(field.wrong("is not supported yet; leave it out").with_code("not_supported"));
-            }
-        }
-        _ => return Err(field.unknown(&WRITABLE)),
-    }
-    Ok(())
-}
-
-fn optional<'b, T>(field: &Field<'b>, read: impl Fn(&Field<'b>) -> Result<T, Error>) -> Result<Option<T>, Error> {
-    if field.is_null() { Ok(None) } else { read(field).map(Some) }
-}
-
-fn parallel(field: &Field<'_>) -> Result<u32, Error> {
-    let count = field.count(1, MOST_PARALLEL)?;
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
-}
-
-/// Limits that contradict each other.
-fn consistent(key: &VirtualKey) -> Result<(), Error> {
-    if let (Some(soft), Some(most)) = (key.soft_budget, key.max_budget)
-        && soft > most
-    {
-        return Err(Error::invalid("soft_budget_usd", "soft_budget_usd must not be larger than max_budget_usd"));
+        _ if limits::write(&mut key.allowed, &mut key.limits, field)? => {}
+        _ => return Err(field.unknown(&[WRITABLE.as_slice(), &limits::WRITABLE].concat())),
     }
     Ok(())
 }
@@ -149,21 +95,13 @@ pub struct Shown<'k> {
     team_id: Option<&'k str>,
     user_id: Option<&'k str>,
     organization_id: Option<&'k str>,
-    models: &'k [String],
-    providers: &'k [String],
-    max_budget_usd: Option<String>,
-    budget_period: Period,
-    soft_budget_usd: Option<String>,
-    rpm: Option<u64>,
-    tpm: Option<u64>,
-    max_parallel: Option<u32>,
-    rate_limits: [(); 0],
-    guardrails: [(); 0],
+    project_id: Option<&'k str>,
+    #[serde(flatten)]
+    limits: limits::Shown<'k>,
     expires_at: Option<String>,
     blocked: bool,
     tags: Labels<'k>,
     metadata: Box<RawValue>,
-    budget_mode: BudgetMode,
     created_at: String,
     last_used_at: Option<String>,
     /// Settled in the current budget window.
@@ -186,21 +124,12 @@ impl<'k> Shown<'k> {
             team_id: key.team_id.as_deref(),
             user_id: key.user_id.as_deref(),
             organization_id: key.organization_id.as_deref(),
-            models: &key.models,
-            providers: &key.providers,
-            max_budget_usd: key.max_budget.as_ref().map(Usd::to_string),
-            budget_period: key.budget_period,
-            soft_budget_usd: key.soft_budget.as_ref().map(Usd::to_string),
-            rpm: None,
-            tpm: None,
-            max_parallel: key.max_parallel,
-            rate_limits: [],
-            guardrails: [],
+            project_id: key.project_id.as_deref(),
+            limits: limits::Shown::of(&key.allowed, &key.limits),
             expires_at: key.expires_at.map(Timestamp::rfc3339),
             blocked: key.blocked,
             tags: Labels(&key.tags),
-            metadata: metadata(key),
-            budget_mode: key.budget_mode,
+            metadata: metadata(key.metadata.as_ref()),
             created_at: key.created_at.rfc3339(),
             last_used_at: key.last_used_at.map(Timestamp::rfc3339),
             spend_usd: None,
@@ -225,8 +154,9 @@ impl<'k> Shown<'k> {
     }
 }
 
-fn metadata(key: &VirtualKey) -> Box<RawValue> {
-    let written = key.metadata.as_ref().map_or("{}", |json| json.as_str());
+/// An admin's own object, as it was written.
+pub fn metadata(metadata: Option<&Json>) -> Box<RawValue> {
+    let written = metadata.map_or("{}", |json| json.as_str());
     RawValue::from_string(written.to_owned()).unwrap_or_default()
 }
 
@@ -246,6 +176,7 @@ impl Serialize for Labels<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::Usd;
 
     fn key() -> VirtualKey {
         VirtualKey::named("key_a".into(), "a", Timestamp::from_secs(1_000))
@@ -277,7 +208,7 @@ mod tests {
 
     #[test]
     fn limits_that_nothing_keeps_to_yet_are_refused_unless_they_ask_for_nothing() {
-        for name in NOT_SUPPORTED {
+        for name in limits::NOT_SUPPORTED {
             let error = changed(&format!(r#"{{"{name}": [{{"rpm": 5}}]}}"#)).unwrap_err();
             assert_eq!((error.code(), error.param.as_deref()), ("not_supported", Some(name)));
             assert!(changed(&format!(r#"{{"{name}": null}}"#)).is_ok());
@@ -288,10 +219,13 @@ mod tests {
     #[test]
     fn only_what_was_sent_changes_and_null_clears() {
         let mut key = key();
-        key.max_budget = Some(Usd::setting("5").unwrap());
+        key.limits.max_budget = Some(Usd::setting("5").unwrap());
         key.user_id = Some("ann".to_owned());
         change(&mut key, &Fields::of(r#"{"user_id": null, "models": ["gpt-*"]}"#).unwrap()).unwrap();
-        assert_eq!((key.user_id, key.models, key.max_budget.is_some()), (None, vec!["gpt-*".to_owned()], true));
+        assert_eq!(
+            (key.user_id, key.allowed.models, key.limits.max_budget.is_some()),
+            (None, vec!["gpt-*".to_owned()], true)
+        );
     }
 
     #[test]

@@ -44,6 +44,25 @@ pub fn list(data: &[impl Serialize]) -> Result<Response, Error> {
     json(StatusCode::OK, &List { object: "list", data, has_more: false, next_cursor: None })
 }
 
+/// Entries on a page, unless asked otherwise, and the most there can be [D5].
+pub const PAGE: u32 = 50;
+pub const LARGEST_PAGE: u32 = 200;
+
+/// What is left of what was deleted.
+#[derive(Serialize)]
+pub struct Deleted<'i> {
+    pub id: &'i str,
+    pub deleted: bool,
+}
+
+/// The answer with the version of what it shows as its entity tag.
+pub fn tagged(mut response: Response, version: u64) -> Response {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
 /// One page of a list.
 #[derive(Serialize)]
 pub struct List<'d, T> {

@@ -1,5 +1,6 @@
 //! The one route table: method, template, scope [R1]. Everything else is 404.
 
+use domain::group::GroupKind;
 use http::Method;
 
 /// One row of the table.
@@ -22,41 +23,72 @@ pub enum Scope {
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serves {
+    BlockGroup(GroupKind),
     BlockKey,
+    ChangeGroup(GroupKind),
     ChangeKey,
+    CreateGroup(GroupKind),
     CreateKey,
+    DeleteGroup(GroupKind),
+    Groups(GroupKind),
     Keys,
     Models,
+    OneGroup(GroupKind),
     OneKey,
     OneRequest,
     Providers,
     RevokeKey,
     RotateKey,
+    UnblockGroup(GroupKind),
     UnblockKey,
     Usage,
 }
 
 macro_rules! route {
-    ($method:ident $($segment:literal)/+ => $serves:ident, $scope:ident) => {
-        Route { method: Method::$method, template: &[$($segment),+], scope: Scope::$scope, serves: Serves::$serves }
+    ($method:ident $($segment:literal)/+ => $serves:expr, $scope:ident) => {
+        Route { method: Method::$method, template: &[$($segment),+], scope: Scope::$scope, serves: $serves }
     };
 }
 
-/// Every route of the admin plane.
-pub static ROUTES: [Route; 12] = [
-    route!(POST "keys" => CreateKey, Root),
-    route!(GET "keys" => Keys, Root),
-    route!(GET "keys" / "{id}" => OneKey, Root),
-    route!(PATCH "keys" / "{id}" => ChangeKey, Root),
-    route!(DELETE "keys" / "{id}" => RevokeKey, Root),
-    route!(POST "keys" / "{id}" / "rotate" => RotateKey, Root),
-    route!(POST "keys" / "{id}" / "block" => BlockKey, Root),
-    route!(POST "keys" / "{id}" / "unblock" => UnblockKey, Root),
-    route!(GET "usage" => Usage, Root),
-    route!(GET "models" => Models, Root),
-    route!(GET "providers" => Providers, Root),
-    route!(GET "requests" / "{id}" => OneRequest, Root),
+/// The routes of one kind of thing.
+static PLAIN: [Route; 12] = [
+    route!(POST "keys" => Serves::CreateKey, Root),
+    route!(GET "keys" => Serves::Keys, Root),
+    route!(GET "keys" / "{id}" => Serves::OneKey, Root),
+    route!(PATCH "keys" / "{id}" => Serves::ChangeKey, Root),
+    route!(DELETE "keys" / "{id}" => Serves::RevokeKey, Root),
+    route!(POST "keys" / "{id}" / "rotate" => Serves::RotateKey, Root),
+    route!(POST "keys" / "{id}" / "block" => Serves::BlockKey, Root),
+    route!(POST "keys" / "{id}" / "unblock" => Serves::UnblockKey, Root),
+    route!(GET "usage" => Serves::Usage, Root),
+    route!(GET "models" => Serves::Models, Root),
+    route!(GET "providers" => Serves::Providers, Root),
+    route!(GET "requests" / "{id}" => Serves::OneRequest, Root),
 ];
+
+macro_rules! groups {
+    ($name:ident, $segment:literal, $kind:ident) => {
+        static $name: [Route; 7] = [
+    route!(POST $segment => Serves::CreateGroup(GroupKind::$kind), Root),
+    route!(GET $segment => Serves::Groups(GroupKind::$kind), Root),
+    route!(GET $segment / "{id}" => Serves::OneGroup(GroupKind::$kind), Root),
+    route!(PATCH $segment / "{id}" => Serves::ChangeGroup(GroupKind::$kind), Root),
+    route!(DELETE $segment / "{id}" => Serves::DeleteGroup(GroupKind::$kind), Root),
+    route!(POST $segment / "{id}" / "block" => Serves::BlockGroup(GroupKind::$kind), Root),
+    route!(POST $segment / "{id}" / "unblock" => Serves::UnblockGroup(GroupKind::$kind), Root),
+        ];
+    };
+}
+
+groups!(ORGANIZATIONS, "organizations", Organization);
+groups!(PROJECTS, "projects", Project);
+groups!(TEAMS, "teams", Team);
+groups!(USERS, "users", User);
+
+/// Every route of the admin plane.
+pub fn routes() -> impl Iterator<Item = &'static Route> {
+    [PLAIN.as_slice(), &ORGANIZATIONS, &PROJECTS, &TEAMS, &USERS].into_iter().flatten()
+}
 
 /// What a path matched.
 #[derive(Debug)]
@@ -73,7 +105,7 @@ pub fn matched(method: &Method, path: &str) -> Matched {
     let Some(below) = path.strip_prefix("/admin/v1/") else { return Matched::Nothing };
     let segments: Vec<&str> = below.split('/').collect();
     let mut known = false;
-    for route in ROUTES.iter().filter(|route| fits(route.template, &segments)) {
+    for route in routes().filter(|route| fits(route.template, &segments)) {
         if route.method == *method {
             let id = route.template.iter().zip(&segments).find(|(part, _)| **part == "{id}").map(|(_, id)| *id);
             return Matched::Route(route, id.map(str::to_owned));

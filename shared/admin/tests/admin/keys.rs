@@ -5,7 +5,9 @@ use domain::{Secret, Timestamp};
 use http::Method;
 use serde_json::{Value, json};
 
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 29] = [
+    "project_id",
+    "budgets",
     "id",
     "name",
     "prefix",
@@ -63,7 +65,7 @@ async fn a_created_key_answers_every_field_of_the_contract_and_works() {
     let secret = created.json["key"].as_str().unwrap();
     assert!(secret.starts_with("sk-ptn-") && secret.starts_with(created.json["prefix"].as_str().unwrap()));
     let found = world.authenticate(secret).await.unwrap();
-    assert_eq!((found.id.as_str(), found.may_use(&["claude-x"])), (created.id(), true));
+    assert_eq!((found.id.as_str(), found.allowed.may_use(&["claude-x"])), (created.id(), true));
 }
 
 #[tokio::test]
@@ -347,9 +349,7 @@ async fn a4_every_change_is_written_down_with_before_and_after_and_no_secret() {
     let (made, turned) = (&lines[0]["fields"]["fingerprint"], &lines[2]["fields"]["fingerprint"]);
     assert!(made.as_str().is_some_and(|print| !print.is_empty()) && turned.is_string() && made != turned);
     assert!(
-        lines
-            .iter()
-            .all(|line| line["fields"]["actor"] == "root_admin_key" && line["fields"]["key_id"] == created["id"])
+        lines.iter().all(|line| line["fields"]["actor"] == "root_admin_key" && line["fields"]["id"] == created["id"])
     );
     for secret in [mine, ADMIN_KEY, rotated.json["key"].as_str().unwrap()] {
         assert!(!log.text().contains(secret));

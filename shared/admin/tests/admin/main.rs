@@ -5,6 +5,7 @@
 mod alerts;
 mod door;
 mod faults;
+mod groups;
 mod keys;
 mod reports;
 mod rollups;

@@ -148,7 +148,15 @@ impl World {
         let (now, worst_case) = (self.clock.now(), usd(worst));
         let (call, lease_until) = (CallId::from(call), now.plus_secs(60));
         self.ledger
-            .reserve(&Ask { call: &call, key: &key, worst_case, ambiguous: usd("0"), now, lease_until })
+            .reserve(&Ask {
+                call: &call,
+                key: &key,
+                bounds: &key.bounds(),
+                worst_case,
+                ambiguous: usd("0"),
+                now,
+                lease_until,
+            })
             .await
             .ok()
     }
@@ -184,6 +192,7 @@ pub fn record(call: &str, cost: Usd, at: Timestamp) -> CallRecord {
         team_id: None,
         user_id: Some("ann".to_owned()),
         organization_id: None,
+        project_id: None,
         tags: vec![("app".to_owned(), "tests".to_owned())],
         client_request_id: None,
     }

@@ -1,11 +1,9 @@
-//! Verified keys, for a short while: a hint with a short life, so that a change takes effect everywhere soon [K4].
+//! Verified callers, for a short while: a hint with a short life, so that a change takes effect everywhere soon [K4].
 
-use domain::{Secret, Timestamp, key::VirtualKey};
+use crate::call::Caller;
+use domain::{Secret, Timestamp};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    sync::{Arc, RwLock},
-};
+use std::{collections::HashMap, sync::RwLock};
 
 /// `auth_cache_ttl` [K4].
 pub const CACHE_TTL_MS: u64 = 10_000;
@@ -25,26 +23,26 @@ pub struct Cache(RwLock<HashMap<Fingerprint, Entry>>);
 
 #[derive(Clone)]
 struct Entry {
-    key: Option<Arc<VirtualKey>>,
+    caller: Option<Caller>,
     until: Timestamp,
 }
 
 impl Cache {
-    /// `Some(None)`: known to be no key.
-    pub fn find(&self, fingerprint: &Fingerprint, now: Timestamp) -> Option<Option<Arc<VirtualKey>>> {
+    /// `Some(None)`: known to be nobody.
+    pub fn find(&self, fingerprint: &Fingerprint, now: Timestamp) -> Option<Option<Caller>> {
         let entries = self.0.read().ok()?;
-        entries.get(fingerprint).filter(|entry| now < entry.until).map(|entry| entry.key.clone())
+        entries.get(fingerprint).filter(|entry| now < entry.until).map(|entry| entry.caller.clone())
     }
 
-    pub fn remember(&self, fingerprint: Fingerprint, key: Option<Arc<VirtualKey>>, now: Timestamp) {
+    pub fn remember(&self, fingerprint: Fingerprint, caller: Option<Caller>, now: Timestamp) {
         let Ok(mut entries) = self.0.write() else { return };
         if entries.len() >= REMEMBERED {
-            entries.retain(|_, entry| now < entry.until && entry.key.is_some());
+            entries.retain(|_, entry| now < entry.until && entry.caller.is_some());
             if entries.len() >= REMEMBERED {
                 entries.clear();
             }
         }
-        entries.insert(fingerprint, Entry { key, until: now.plus_millis(CACHE_TTL_MS) });
+        entries.insert(fingerprint, Entry { caller, until: now.plus_millis(CACHE_TTL_MS) });
     }
 }
 

@@ -6,15 +6,13 @@ use super::{
     whole,
 };
 use crate::{
-    call::{About, Call, Charge, Outcome, Plan, Relayed, Request},
+    call::{About, Call, Caller, Charge, Outcome, Plan, Relayed, Request},
     target::ResolvedTarget,
 };
 use bytes::Bytes;
 use config::Config;
 use dialects::error::{Refusal, read as read_refusal};
-use domain::{
-    Api, Dialect, Error, Kind, Operation, Origin, Retry, Service, Usd, Wire, call::Reservation, chat, key::VirtualKey,
-};
+use domain::{Api, Dialect, Error, Kind, Operation, Origin, Retry, Service, Usd, Wire, call::Reservation, chat};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use providers::{Answer, Attempt, Limits, Media, ServiceAttempt};
 use std::{
@@ -42,7 +40,7 @@ pub struct Relay<'a> {
     pub config: &'a Config,
     pub ledger: &'a Ledger,
     pub reservation: &'a Reservation,
-    pub key: &'a VirtualKey,
+    pub caller: &'a Caller,
     /// The canonical request, made when the first translation needs it.
     pub canonical: OnceLock<chat::Request>,
     /// Milliseconds spent waiting for providers, over all attempts.
@@ -166,7 +164,7 @@ impl Relay<'_> {
         }
         if self.reservation.remaining.is_some() {
             let held = so_far.topped_up.as_ref().unwrap_or(self.reservation);
-            match self.ledger.top_up(held, self.key, more).await {
+            match self.ledger.top_up(held, &self.caller.key, &self.caller.bounds(), more).await {
                 Ok(topped_up) => so_far.topped_up = Some(topped_up),
                 Err(_) => return false,
             }

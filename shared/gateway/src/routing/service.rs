@@ -1,14 +1,18 @@
 //! W of a call to a service: the most of every unit it can use, at the dearest price of any target.
 
 use super::worst_case::{Bounds, unpriced};
-use crate::{call::Asked, pricing, target::ResolvedTarget};
-use domain::{Error, Kind, Usd, key::VirtualKey};
+use crate::{
+    call::{Asked, Caller},
+    pricing,
+    target::ResolvedTarget,
+};
+use domain::{Error, Kind, Usd};
 use std::sync::Arc;
 
 /// The bounds over all targets. A key with a budget is refused a target without a price, and an operation whose cost has
 /// no bound [M4].
-pub fn bounds(targets: &[Arc<ResolvedTarget>], key: &VirtualKey, asked: &Asked) -> Result<Bounds, Error> {
-    let limited = key.max_budget.is_some();
+pub fn bounds(targets: &[Arc<ResolvedTarget>], caller: &Caller, asked: &Asked) -> Result<Bounds, Error> {
+    let limited = caller.is_metered();
     let mut all = Bounds::default();
     for target in targets {
         let Some(rates) = &target.rates else {

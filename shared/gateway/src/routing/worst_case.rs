@@ -1,9 +1,12 @@
 //! W: the most a call could cost over every route its plan allows. Arithmetic only.
 
-use crate::{call::Request, target::ResolvedTarget};
+use crate::{
+    call::{Caller, Request},
+    target::ResolvedTarget,
+};
 use config::{Config, Rates, prices::Tier};
 use dialects::codec::estimate_tokens;
-use domain::{Error, Kind, Usd, key::VirtualKey};
+use domain::{Error, Kind, Usd};
 use std::sync::Arc;
 
 /// Tokens a chat template may add to what the body says, per request: role marks, tool preambles.
@@ -27,10 +30,10 @@ pub struct Bounds {
 pub fn bounds(
     targets: &[Arc<ResolvedTarget>],
     config: &Config,
-    key: &VirtualKey,
+    caller: &Caller,
     request: &Request<'_>,
 ) -> Result<Bounds, Error> {
-    let limited = key.max_budget.is_some();
+    let limited = caller.is_metered();
     let mut all = Bounds::default();
     for target in targets {
         let Some(rates) = target.rates.as_ref().filter(|rates| rates.price_chat()) else {

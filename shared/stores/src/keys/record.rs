@@ -1,12 +1,11 @@
 //! A key as it is stored: one item found by its id, a copy for the list, and a copy per secret that its owner brought.
 
 use super::main_key;
-use crate::table::{Item, Key, Value, labels};
-use domain::{
-    Json, KeyId, Timestamp,
-    key::{BudgetMode, VirtualKey},
-    time::Period,
+use crate::{
+    policy,
+    table::{Item, Key, Value, labels},
 };
+use domain::{Json, KeyId, Timestamp, key::VirtualKey};
 use std::collections::BTreeMap;
 
 /// The partition that lists all keys, by time of creation. Keys are made by people; it is never hot.
@@ -61,20 +60,14 @@ impl KeyRecord {
 
     fn item(&self, place: Key) -> Item {
         let key = &self.key;
-        Item::at(place.pk, place.sk)
+        let item = Item::at(place.pk, place.sk)
             .with("id", key.id.as_str())
             .with("name", key.name.as_str())
             .with("prefix", key.prefix.as_str())
             .with_some("team_id", key.team_id.as_deref())
             .with_some("user_id", key.user_id.as_deref())
             .with_some("organization_id", key.organization_id.as_deref())
-            .with_some("models", filled(&key.models))
-            .with_some("providers", filled(&key.providers))
-            .with_some("max_budget", key.max_budget)
-            .with("budget_period", period_name(key.budget_period))
-            .with_some("soft_budget", key.soft_budget)
-            .with_some("last_one", (key.budget_mode == BudgetMode::LastOne).then_some(true))
-            .with_some("max_parallel", key.max_parallel)
+            .with_some("project_id", key.project_id.as_deref())
             .with_some("expires_at", key.expires_at)
             .with_some("blocked", key.blocked.then_some(true))
             .with_some("tags", labels(&key.tags))
@@ -83,7 +76,8 @@ impl KeyRecord {
             .with_some("last_used_at", key.last_used_at)
             .with("lanes", key.lanes)
             .with("v", key.version)
-            .with("live", Value::L(self.live.iter().map(live_value).collect()))
+            .with("live", Value::L(self.live.iter().map(live_value).collect()));
+        policy::onto(item, &key.allowed, &key.limits)
     }
 
     /// Reads any of the copies; `None` if it is something else.
@@ -97,13 +91,9 @@ impl KeyRecord {
             team_id: text("team_id"),
             user_id: text("user_id"),
             organization_id: text("organization_id"),
-            models: item.texts("models"),
-            providers: item.texts("providers"),
-            max_budget: item.money("max_budget"),
-            budget_period: period_named(item.text("budget_period")?)?,
-            soft_budget: item.money("soft_budget"),
-            budget_mode: if item.flag("last_one") { BudgetMode::LastOne } else { BudgetMode::Strict },
-            max_parallel: small("max_parallel"),
+            project_id: text("project_id"),
+            allowed: policy::allowed(item),
+            limits: policy::limits(item)?,
             expires_at: item.moment("expires_at"),
             blocked: item.flag("blocked"),
             tags: item.labels("tags"),
@@ -119,24 +109,6 @@ impl KeyRecord {
         };
         Some(Self { key, live })
     }
-}
-
-/// A list worth storing.
-fn filled(texts: &[String]) -> Option<Vec<String>> {
-    (!texts.is_empty()).then(|| texts.to_vec())
-}
-
-fn period_name(period: Period) -> &'static str {
-    match period {
-        Period::Daily => "daily",
-        Period::Monthly => "monthly",
-        Period::Total => "total",
-        Period::Weekly => "weekly",
-    }
-}
-
-fn period_named(name: &str) -> Option<Period> {
-    [Period::Daily, Period::Monthly, Period::Total, Period::Weekly].into_iter().find(|p| period_name(*p) == name)
 }
 
 fn live_value(live: &Live) -> Value {

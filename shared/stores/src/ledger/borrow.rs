@@ -11,7 +11,7 @@ use crate::table::{Get, Item, Key, Put, Reason, TableError, Update, Write};
 use domain::{
     Usd,
     call::{Ask, Reservation},
-    key::BudgetMode,
+    limit::BudgetMode,
 };
 
 /// A loan is meant to last for so many calls ...
@@ -47,8 +47,10 @@ pub struct ScopeState {
     pub available: Usd,
     /// The budget and key version it was opened with; `None` if nobody opened it in this window.
     pub opened: Option<(Usd, u64)>,
-    /// Spent by lanes that are closed, and before the key had a budget.
+    /// Spent by lanes that are closed, and before there was a budget.
     pub spent: Usd,
+    /// The part of it that was spent before there was a budget.
+    pub before: Usd,
 }
 
 impl Ledger {
@@ -57,11 +59,12 @@ impl Ledger {
         let key = Key::new(scope.pk.as_str(), "SCOPE");
         let item = self.table.get(&Get::consistent(&self.names.quotas, key)).await?;
         let state = match item {
-            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO },
+            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO, before: Usd::ZERO },
             Some(item) => ScopeState {
                 available: item.money("av").unwrap_or_default(),
                 opened: Some((item.money("b").unwrap_or_default(), item.count("v").unwrap_or_default())),
                 spent: item.money("sp").unwrap_or_default(),
+                before: item.money("s0").unwrap_or_default(),
             },
         };
         self.hints.see(&scope.pk, state.available, self.clock.now());
@@ -84,11 +87,12 @@ impl Ledger {
         for _ in 0..RECALLS {
             let Some(states) = self.states(chain).await? else { return Ok(Lent::Again) };
             let least = states.iter().map(|state| state.available).min().unwrap_or_default();
-            if let Some(loan) = loan(chain.mode, lack, least, needed, have.unwrap_or_default()) {
+            if let Some(loan) = loan(&edges(chain, &states), lack, needed, have.unwrap_or_default()) {
                 let terms = Terms { chain, wanted, purpose, have, needed, lack, loan };
                 return self.lend(&terms, &states).await;
             }
-            let recalled = self.recall(chain, &wanted.lane, lack.saturating_sub(least)).await;
+            let asking = Some((wanted.lane.as_str(), chain.code.as_str()));
+            let recalled = self.recall(&chain.scopes, asking, lack.saturating_sub(least)).await;
             let recalled = recalled.map_err(|error| unavailable(&error.0))?;
             if recalled.contended {
                 return Ok(Lent::Again);
@@ -106,8 +110,8 @@ impl Ledger {
         let mut states = Vec::with_capacity(chain.scopes.len());
         for scope in &chain.scopes {
             let state = self.scope(scope).await.map_err(|error| unavailable(&error))?;
-            if state.opened.is_some_and(|(budget, version)| version < chain.version && budget != scope.budget) {
-                self.set_budget(scope, chain.version, state).await.map_err(|error| unavailable(&error))?;
+            if state.opened.is_some_and(|(budget, version)| version < scope.version && budget != scope.budget) {
+                self.set_budget(scope, state).await.map_err(|error| unavailable(&error))?;
                 return Ok(None);
             }
             states.push(state);
@@ -168,7 +172,7 @@ impl Ledger {
             Purpose::Admit(ask) => {
                 set.push_str(" + :one");
                 condition.push_str(" AND attribute_not_exists(#h)");
-                if let Some(most) = ask.key.max_parallel {
+                if let Some(most) = ask.key.limits.max_parallel {
                     condition.push_str(" AND (attribute_not_exists(#n) OR #n < :max)");
                     update = update.value(":max", most);
                 }
@@ -186,11 +190,11 @@ impl Ledger {
         let key = Key::new(scope.pk.as_str(), "SCOPE");
         if state.opened.is_none() {
             let left = scope.budget.saturating_sub(terms.loan);
-            let item = opened(scope, left, Usd::ZERO, terms.chain.version);
+            let item = opened(scope, left, Usd::ZERO);
             return Write::Put(Put::new(&self.names.quotas, item).if_absent());
         }
         let update = Update::new(&self.names.quotas, key, "SET av = av - :t").value(":t", terms.loan);
-        let on_credit = terms.chain.mode == BudgetMode::LastOne && state.available < terms.loan;
+        let on_credit = scope.mode == BudgetMode::LastOne && state.available < terms.loan;
         Write::Update(if on_credit {
             let owed = Usd::ZERO.saturating_sub(terms.have.unwrap_or_default());
             update.when("av > :owed").value(":owed", owed)
@@ -201,23 +205,32 @@ impl Ledger {
 }
 
 /// A scope's item when it is opened.
-pub(super) fn opened(scope: &Scope, available: Usd, spent: Usd, version: u64) -> Item {
+pub(super) fn opened(scope: &Scope, available: Usd, spent: Usd) -> Item {
     Item::at(scope.pk.as_str(), "SCOPE")
         .with("av", available)
         .with("b", scope.budget)
         .with("sp", spent)
-        .with("v", version)
+        .with_some("s0", (spent != Usd::ZERO).then_some(spent))
+        .with("v", scope.version)
 }
 
-/// How much to lend, if the narrowest scope can: what lacks, or a chunk of it where there is plenty.
+/// What each scope does at its edge, and how much it has.
+fn edges(chain: &Chain, states: &[ScopeState]) -> Vec<(BudgetMode, Usd)> {
+    chain.scopes.iter().zip(states).map(|(scope, state)| (scope.mode, state.available)).collect()
+}
+
+/// How much to lend, if every scope can: what lacks, or a chunk of it where there is plenty.
 /// Only `last_one` lends beyond what is there, and then exactly what lacks, while anything at all is left.
-fn loan(mode: BudgetMode, lack: Usd, least: Usd, needed: Usd, have: Usd) -> Option<Usd> {
+fn loan(scopes: &[(BudgetMode, Usd)], lack: Usd, needed: Usd, have: Usd) -> Option<Usd> {
+    let least = scopes.iter().map(|(_, available)| *available).min().unwrap_or_default();
     if least >= lack {
         let share = Usd::from_pico(least.pico() / SHARE);
         return Some(lack.max(needed.saturating_times(CHUNK_CALLS).min(share)));
     }
-    let something_left = least.saturating_add(have) > Usd::ZERO;
-    (mode == BudgetMode::LastOne && something_left).then_some(lack)
+    let lends = |(mode, available): &(BudgetMode, Usd)| {
+        *available >= lack || (*mode == BudgetMode::LastOne && available.saturating_add(have) > Usd::ZERO)
+    };
+    scopes.iter().all(lends).then_some(lack)
 }
 
 /// One loan, agreed but not made.
@@ -268,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_loan_is_a_chunk_where_there_is_plenty_and_the_lack_where_there_is_not() {
-        let strict = |least| loan(BudgetMode::Strict, usd(10), usd(least), usd(10), usd(0));
+        let strict = |least| loan(&[(BudgetMode::Strict, usd(least))], usd(10), usd(10), usd(0));
         assert_eq!(strict(100_000), Some(usd(640)));
         assert_eq!(strict(1_600), Some(usd(100)));
         assert_eq!(strict(10), Some(usd(10)));
@@ -277,10 +290,21 @@ mod tests {
 
     #[test]
     fn m2_the_last_one_is_lent_exactly_what_it_lacks() {
-        let last_one = |least, have| loan(BudgetMode::LastOne, usd(10 - have), usd(least), usd(10), usd(have));
+        let last_one = |least, have| loan(&[(BudgetMode::LastOne, usd(least))], usd(10 - have), usd(10), usd(have));
         assert_eq!(last_one(1, 0), Some(usd(10)));
         assert_eq!(last_one(0, 0), None);
         assert_eq!(last_one(0, 3), Some(usd(7)));
         assert_eq!(last_one(-3, 3), None);
+    }
+
+    #[test]
+    fn m2_a_strict_scope_is_never_overdrawn_for_a_lenient_one_beside_it() {
+        let both = |strict, lenient| {
+            let scopes = [(BudgetMode::Strict, usd(strict)), (BudgetMode::LastOne, usd(lenient))];
+            loan(&scopes, usd(10), usd(10), usd(0))
+        };
+        assert_eq!(both(10, 1), Some(usd(10)));
+        assert_eq!(both(9, 100), None);
+        assert_eq!(both(10, 0), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a key's budget and changing it.
+//! Opening a budget and changing it.
 
 use super::{
     Ledger, LedgerError,
@@ -10,7 +10,11 @@ use crate::{
     retry::Backoff,
     table::{Key, Put, TableError, Update, Write},
 };
-use domain::{Timestamp, Usd, key::VirtualKey};
+use domain::{
+    Timestamp, Usd,
+    key::VirtualKey,
+    limit::{Bound, ScopeKind},
+};
 
 /// A new key's lanes together are lent one such part of its budget.
 const FIRST_SHARE: i128 = 16;
@@ -24,13 +28,17 @@ impl Ledger {
     ///
     /// # Errors
     /// As the table.
-    pub async fn open_key(&self, key: &VirtualKey, now: Timestamp) -> Result<(), LedgerError> {
-        let chain = Chain::of(key, now);
-        let Some(scope) = chain.scopes.first() else { return Ok(()) };
+    pub async fn open_key(&self, key: &VirtualKey, bounds: &[Bound], now: Timestamp) -> Result<(), LedgerError> {
+        let chain = Chain::of(key, bounds, now);
+        // A scope that is shared is not tied up ahead for a key that may never call.
+        let [scope] = chain.scopes.as_slice() else { return Ok(()) };
+        if bounds.iter().any(|bound| bound.scope.kind != ScopeKind::Key) {
+            return Ok(());
+        }
         let lanes = lanes(key).min(MOST_LANES);
         let loan = Usd::from_pico(scope.budget.pico() / FIRST_SHARE / i128::from(lanes));
         let left = scope.budget.saturating_sub(loan.saturating_times(lanes.into()));
-        let scope_item = opened(scope, left, Usd::ZERO, chain.version);
+        let scope_item = opened(scope, left, Usd::ZERO);
         let mut writes = vec![Write::Put(Put::new(&self.names.quotas, scope_item).if_absent())];
         for number in 0..lanes {
             let lane = lane(&key.id, number);
@@ -56,58 +64,43 @@ impl Ledger {
             .value(":one", 1_u32)
     }
 
-    /// Brings the current window to the budget that `after` names; `before` is the key as it was.
+    /// Brings the current window of a budget to what `bound` says; `spent` is what was spent in it while nobody
+    /// counted, and matters only if the budget is the first there.
     ///
-    /// A key's first budget counts what it already spent in this window. After a cut, idle money is called
-    /// back until nothing is idle or the cut is covered; calls in flight keep what they hold. Another instance
-    /// may spend money lent before for as long as it is lent: at most a chunk per lane above the new limit.
+    /// After a cut, idle money is called back until nothing is idle or the cut is covered; calls in flight keep what
+    /// they hold. Another instance may spend money lent before for as long as it is lent: at most a chunk per lane
+    /// above the new limit.
     ///
     /// # Errors
     /// As the table.
-    pub async fn change_budget(
-        &self,
-        before: &VirtualKey,
-        after: &VirtualKey,
-        now: Timestamp,
-    ) -> Result<(), LedgerError> {
-        let chain = Chain::of(after, now);
-        let Some(scope) = chain.scopes.first() else { return Ok(()) };
+    pub async fn change_budget(&self, bound: &Bound, spent: Usd, now: Timestamp) -> Result<(), LedgerError> {
+        let scope = Scope::of(bound, now);
         let mut backoff = Backoff::of(ROUNDS);
         loop {
-            let state = self.scope(scope).await?;
+            let state = self.scope(&scope).await?;
             let changed = match state.opened {
-                None => self.open_scope(scope, before, after, now).await,
-                Some((_, version)) if version >= after.version => break,
-                Some(_) => Ok(self.set_budget(scope, after.version, state).await?),
+                None => self.open_scope(&scope, spent).await?,
+                Some((_, version)) if version >= scope.version => break,
+                Some(_) => self.set_budget(&scope, state).await?,
             };
-            match changed {
-                Ok(true) => break,
-                Ok(false) if backoff.again().await => {}
-                Ok(false) => return Err(TableError::Conflict.into()),
-                Err(error) => return Err(error),
+            if changed {
+                break;
+            }
+            if !backoff.again().await {
+                return Err(TableError::Conflict.into());
             }
         }
         self.hints.freed();
-        let available = self.scope(scope).await?.available;
+        let available = self.scope(&scope).await?.available;
         if available < Usd::ZERO {
-            self.recall(&chain, "", Usd::ZERO.saturating_sub(available)).await?;
+            self.recall(&[scope], None, Usd::ZERO.saturating_sub(available)).await?;
         }
         Ok(())
     }
 
-    /// Opens a scope with what the key spent while nobody counted.
-    async fn open_scope(
-        &self,
-        scope: &Scope,
-        before: &VirtualKey,
-        after: &VirtualKey,
-        now: Timestamp,
-    ) -> Result<bool, LedgerError> {
-        let spent = match before.max_budget {
-            Some(_) => Usd::ZERO,
-            None => self.spent_by_lanes(before, &Chain::free_code(after, now)).await?,
-        };
-        let item = opened(scope, scope.budget.saturating_sub(spent), spent, after.version);
+    /// Opens a scope with what was spent while nobody counted; false if it is open already.
+    async fn open_scope(&self, scope: &Scope, spent: Usd) -> Result<bool, LedgerError> {
+        let item = opened(scope, scope.budget.saturating_sub(spent), spent);
         match self.table.put(&Put::new(&self.names.quotas, item).if_absent()).await {
             Ok(()) => Ok(true),
             Err(TableError::ConditionFailed { .. }) => Ok(false),
@@ -115,15 +108,15 @@ impl Ledger {
         }
     }
 
-    /// Moves a scope to the budget of a newer key version; false if somebody else moved it meanwhile [D7].
-    pub(super) async fn set_budget(&self, scope: &Scope, version: u64, state: ScopeState) -> Result<bool, TableError> {
+    /// Moves a scope to the budget of a newer version; false if somebody else moved it meanwhile [D7].
+    pub(super) async fn set_budget(&self, scope: &Scope, state: ScopeState) -> Result<bool, TableError> {
         let Some((budget, seen)) = state.opened else { return Ok(false) };
         let key = Key::new(scope.pk.as_str(), "SCOPE");
         let update = Update::new(&self.names.quotas, key, "SET av = av + :delta, b = :new, v = :version")
             .when("v = :seen")
             .value(":delta", scope.budget.saturating_sub(budget))
             .value(":new", scope.budget)
-            .value(":version", version)
+            .value(":version", scope.version)
             .value(":seen", seen);
         match self.table.update(&update).await {
             Ok(_) => Ok(true),

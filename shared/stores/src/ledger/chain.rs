@@ -1,48 +1,60 @@
-//! The scopes above a key, and the name of the window they make.
+//! The scopes that a call is charged to, and the name of the windows they make.
 
 use domain::{
     Timestamp, Usd,
-    key::{BudgetMode, VirtualKey},
+    key::VirtualKey,
+    limit::{Bound, BudgetMode},
+    time::Period,
 };
 
 /// The hash part of a window nobody lends for.
 const FREE: &str = "free";
 
-/// One budget that every call of a lane is charged to.
+/// One budget that every call of a chain is charged to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// `SCOPE#<kind>#<id>#<window>`
     pub pk: String,
     pub budget: Usd,
-}
-
-/// All scopes of a lane at one moment. Money is lent by all of them or none.
-#[derive(Clone, Debug)]
-pub struct Chain {
-    pub scopes: Vec<Scope>,
-    /// The windows joined, and a hash of who stands in the chain: a lane never spends another chain's money.
-    pub code: String,
-    /// The key's own window, for people.
-    pub window: String,
     pub mode: BudgetMode,
-    /// The version of the key that this chain was read from.
+    /// The version of the key or group that set the budget.
     pub version: u64,
 }
 
-impl Chain {
-    /// The chain of a key: its own budget, if it has one.
-    pub fn of(key: &VirtualKey, now: Timestamp) -> Self {
-        let window = key.budget_period.window(now);
-        let scope = |budget| Scope { pk: format!("SCOPE#key#{}#{window}", key.id), budget };
-        let scopes: Vec<Scope> = key.max_budget.map(scope).into_iter().collect();
-        let members = if scopes.is_empty() { FREE.to_owned() } else { members(&[("key", key.id.as_str())]) };
-        let code = format!("{window}|{members}");
-        Self { scopes, code, window, mode: key.budget_mode, version: key.version }
+impl Scope {
+    /// The scope that `bound` means at this moment.
+    pub fn of(bound: &Bound, now: Timestamp) -> Self {
+        let window = bound.budget.period.window(now);
+        Self {
+            pk: format!("SCOPE#{}#{window}", bound.scope),
+            budget: bound.budget.max,
+            mode: bound.mode,
+            version: bound.version,
+        }
     }
+}
 
-    /// The window a key without a budget spends in.
-    pub fn free_code(key: &VirtualKey, now: Timestamp) -> String {
-        format!("{}|{FREE}", key.budget_period.window(now))
+/// All scopes of a call at one moment. Money is lent by all of them or none.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    pub scopes: Vec<Scope>,
+    /// The key's own window, the other windows of the chain, and a hash of who stands in it: a lane never spends
+    /// another chain's money.
+    pub code: String,
+    /// The key's own window, for people.
+    pub window: String,
+}
+
+impl Chain {
+    /// The chain of a key's call under these budgets.
+    pub fn of(key: &VirtualKey, bounds: &[Bound], now: Timestamp) -> Self {
+        let window = key.limits.budget_period.window(now);
+        if bounds.is_empty() {
+            return Self { scopes: Vec::new(), code: format!("{window}|{FREE}"), window };
+        }
+        let scopes: Vec<Scope> = bounds.iter().map(|bound| Scope::of(bound, now)).collect();
+        let code = format!("{}|{}", windows(&window, bounds, now), members(&scopes));
+        Self { scopes, code, window }
     }
 
     /// Does nobody lend for this chain?
@@ -56,27 +68,57 @@ pub fn is_free(code: &str) -> bool {
     code.rsplit_once('|').is_some_and(|(_, members)| members == FREE)
 }
 
-fn members(scopes: &[(&str, &str)]) -> String {
+/// Is `window` the key's own in this code?
+pub fn is_in(code: &str, window: &str) -> bool {
+    code.strip_prefix(window).is_some_and(|rest| rest.starts_with('|'))
+}
+
+/// The key's window first, then the others, each once.
+fn windows(own: &str, bounds: &[Bound], now: Timestamp) -> String {
+    let mut periods: Vec<Period> = bounds.iter().map(|bound| bound.budget.period).collect();
+    periods.sort_unstable();
+    periods.dedup();
+    let others = periods.into_iter().map(|period| period.window(now)).filter(|window| window != own);
+    std::iter::once(own.to_owned()).chain(others).collect::<Vec<_>>().join("|")
+}
+
+fn members(scopes: &[Scope]) -> String {
     let mut hash = crc32fast::Hasher::new();
-    for part in scopes.iter().flat_map(|(kind, id)| [*kind, "#", *id, "\n"]) {
+    for part in scopes.iter().flat_map(|scope| [scope.pk.as_str(), "\n"]) {
         hash.update(part.as_bytes());
     }
-    format!("{:04x}", hash.finalize() & 0xffff)
+    format!("{:08x}", hash.finalize())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{KeyId, time::Period};
+    use domain::{
+        KeyId,
+        limit::{Budget, ScopeId, ScopeKind},
+    };
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    fn key(period: Period) -> VirtualKey {
+        let mut key = VirtualKey::named(KeyId::from("key_a"), "a", at("2026-01-01T00:00:00Z"));
+        key.limits.max_budget = Some("1".parse().unwrap());
+        key.limits.budget_period = period;
+        key
+    }
+
+    fn team(period: Period) -> Bound {
+        let budget = Budget { max: "5".parse().unwrap(), period };
+        Bound { scope: ScopeId::new(ScopeKind::Team, "t"), budget, mode: BudgetMode::Strict, version: 1 }
+    }
 
     #[test]
     fn m16_the_window_is_part_of_the_name() {
-        let at = |text| Timestamp::parse_rfc3339(text).unwrap();
-        let mut key = VirtualKey::named(KeyId::from("key_a"), "a", at("2026-01-01T00:00:00Z"));
-        key.max_budget = Some("1".parse().unwrap());
-        key.budget_period = Period::Monthly;
-        let before = Chain::of(&key, at("2026-11-30T23:59:59Z"));
-        let after = Chain::of(&key, at("2026-12-01T00:00:00Z"));
+        let key = key(Period::Monthly);
+        let before = Chain::of(&key, &key.bounds(), at("2026-11-30T23:59:59Z"));
+        let after = Chain::of(&key, &key.bounds(), at("2026-12-01T00:00:00Z"));
         assert_eq!(before.scopes[0].pk, "SCOPE#key#key_a#2026-11");
         assert_eq!(after.scopes[0].pk, "SCOPE#key#key_a#2026-12");
         assert_ne!(before.code, after.code);
@@ -84,10 +126,32 @@ mod tests {
 
     #[test]
     fn a_first_budget_makes_another_chain() {
-        let mut key = VirtualKey::named(KeyId::from("key_a"), "a", Timestamp::default());
-        let free = Chain::of(&key, Timestamp::default());
-        key.max_budget = Some("1".parse().unwrap());
-        let lent = Chain::of(&key, Timestamp::default());
+        let key = key(Period::Total);
+        let free = Chain::of(&key, &[], Timestamp::default());
+        let lent = Chain::of(&key, &key.bounds(), Timestamp::default());
         assert!(is_free(&free.code) && !is_free(&lent.code));
+    }
+
+    #[test]
+    fn a_key_that_moves_to_another_team_spends_none_of_the_old_teams_money() {
+        let key = key(Period::Total);
+        let mut with = |id: &str| {
+            let mut bounds = key.bounds();
+            bounds.push(Bound { scope: ScopeId::new(ScopeKind::Team, id), ..team(Period::Daily) });
+            Chain::of(&key, &bounds, Timestamp::default()).code
+        };
+        assert_ne!(with("one"), with("two"));
+    }
+
+    #[test]
+    fn a_code_begins_with_the_keys_own_window_whatever_stands_above() {
+        let now = at("2026-11-21T10:00:00Z");
+        let key = key(Period::Monthly);
+        let mut bounds = key.bounds();
+        bounds.extend([team(Period::Daily), team(Period::Total)]);
+        let chain = Chain::of(&key, &bounds, now);
+        assert!(chain.code.starts_with("2026-11|2026-11-21|total|"), "{}", chain.code);
+        assert!(is_in(&chain.code, "2026-11") && !is_in(&chain.code, "2026-11-21"));
+        assert!(!is_in(&Chain::of(&key, &[], now).code, "2026-1"));
     }
 }

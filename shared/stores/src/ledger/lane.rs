@@ -65,13 +65,13 @@ const FREE_LANES: u32 = 8;
 
 /// How many lanes a new key starts with. Those of a key with a budget share it: one, until it proves hot.
 pub fn first_lanes(key: &VirtualKey) -> u32 {
-    let least = if key.max_budget.is_none() { FREE_LANES } else { 1 };
+    let least = if !key.limits.has_budget() { FREE_LANES } else { 1 };
     key.lanes.max(least)
 }
 
 /// How many lanes a key's calls spread over. Calls in flight are counted per lane, so a limit on them means one.
 pub fn lanes(key: &VirtualKey) -> u32 {
-    if key.max_parallel.is_some() { 1 } else { key.lanes.max(1) }
+    if key.limits.max_parallel.is_some() { 1 } else { key.lanes.max(1) }
 }
 
 /// Every lane that a key's calls may ever have gone to.

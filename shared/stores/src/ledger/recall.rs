@@ -2,7 +2,7 @@
 
 use super::{
     Ledger, LedgerError,
-    chain::Chain,
+    chain::Scope,
     lane::{due, free, free_name, lane_key},
 };
 use crate::table::{Get, Item, Key, Query, TableError, Update, Write, query_all};
@@ -17,16 +17,20 @@ pub struct Recalled {
 }
 
 impl Ledger {
-    /// Takes back at most `shortage` of idle money from the lanes of the chain's scopes, other than `asking`.
-    pub(super) async fn recall(&self, chain: &Chain, asking: &str, shortage: Usd) -> Result<Recalled, LedgerError> {
+    /// Takes back at most `shortage` of idle money that the scopes lent, but not from `asking`: a lane and its window.
+    pub(super) async fn recall(
+        &self,
+        scopes: &[Scope],
+        asking: Option<(&str, &str)>,
+        shortage: Usd,
+    ) -> Result<Recalled, LedgerError> {
         let mut recalled = Recalled::default();
-        for scope in &chain.scopes {
+        for scope in scopes {
             for loan in self.loans(&scope.pk).await? {
                 if recalled.freed >= shortage {
                     return Ok(recalled);
                 }
-                let own = loan.text("lane") == Some(asking) && loan.text("win") == Some(&chain.code);
-                if !own {
+                if asking.is_none() || loan.text("lane").zip(loan.text("win")) != asking {
                     let lacking = shortage.saturating_sub(recalled.freed);
                     self.recall_loan(&loan, lacking, &mut recalled).await?;
                 }

@@ -39,7 +39,7 @@ impl Ledger {
     /// # Errors
     /// [`Refusal`]; after any of them nothing is held.
     pub async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
-        let chain = Chain::of(ask.key, ask.now);
+        let chain = Chain::of(ask.key, ask.bounds, ask.now);
         let wanted = lane::wanted(ask, &chain.code);
         if let Some(remaining) = self.hints.dry(&wanted.lane, wanted.worst_case, self.clock.now()) {
             return Err(spent(remaining, &chain, wanted.worst_case));
@@ -93,7 +93,7 @@ impl Ledger {
 
     /// The one write of an admission.
     fn taking(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation) -> Update {
-        let full = ask.key.max_parallel;
+        let full = ask.key.limits.max_parallel;
         let (expression, mut condition) = if chain.is_free() {
             let set = "SET #s = if_not_exists(#s, :z), #h = :hold, #n = if_not_exists(#n, :z) + :one, lv = :hour";
             (set, "attribute_not_exists(#h)".to_owned())
@@ -131,7 +131,7 @@ impl Ledger {
         if !due.is_empty() {
             return Found::Due(due);
         }
-        if ask.key.max_parallel.is_some_and(|most| in_flight(seen) >= u64::from(most)) {
+        if ask.key.limits.max_parallel.is_some_and(|most| in_flight(seen) >= u64::from(most)) {
             return Found::Full;
         }
         Found::Short(lane::free(seen, &wanted.window))

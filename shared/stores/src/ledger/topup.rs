@@ -11,7 +11,7 @@ use crate::{
     retry::Backoff,
     table::{Returns, TableError, Update},
 };
-use domain::{Usd, call::Reservation, key::VirtualKey};
+use domain::{Usd, call::Reservation, key::VirtualKey, limit::Bound};
 
 const ROUNDS: u32 = 24;
 
@@ -20,10 +20,16 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Refusal`]; what was held before is then still held.
-    pub async fn top_up(&self, reservation: &Reservation, key: &VirtualKey, more: Usd) -> Result<Reservation, Refusal> {
+    pub async fn top_up(
+        &self,
+        reservation: &Reservation,
+        key: &VirtualKey,
+        bounds: &[Bound],
+        more: Usd,
+    ) -> Result<Reservation, Refusal> {
         let worst_case = reservation.worst_case.saturating_add(more.max(Usd::ZERO));
         let wanted = Reservation { worst_case, ..reservation.clone() };
-        let chain = Chain::of(key, self.clock.now());
+        let chain = Chain::of(key, bounds, self.clock.now());
         let mut backoff = Backoff::of(ROUNDS);
         loop {
             let seen = match self.table.update(&self.growing(reservation, &wanted)).await {

@@ -152,7 +152,7 @@ async fn balance(store: &Store, key: &VirtualKey) {
     };
     assert_eq!(spend, Spend { settled: recorded, reserved: Usd::ZERO });
     assert!(recorded > Usd::ZERO);
-    let Some(budget) = key.max_budget else { return };
+    let Some(budget) = key.limits.max_budget else { return };
     let left = all_left(store, key).await;
     assert_eq!(left.saturating_add(recorded), budget);
 }

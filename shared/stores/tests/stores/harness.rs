@@ -3,7 +3,8 @@
 use domain::{
     CallId, KeyId, Timestamp, Usage, Usd,
     call::{Ask, CallRecord, Reservation, State, UsageSource},
-    key::{BudgetMode, VirtualKey},
+    key::VirtualKey,
+    limit::{Bound, BudgetMode},
     time::{Clock, HandClock},
 };
 use std::{
@@ -124,12 +125,12 @@ impl Store {
 
 pub fn key(name: &str, budget: Option<&str>) -> VirtualKey {
     let mut key = VirtualKey::named(KeyId::from(format!("key_{name}")), name, start());
-    key.max_budget = budget.map(usd);
+    key.limits.max_budget = budget.map(usd);
     key
 }
 
 pub fn last_one(mut key: VirtualKey) -> VirtualKey {
-    key.budget_mode = BudgetMode::LastOne;
+    key.limits.budget_mode = BudgetMode::LastOne;
     key
 }
 
@@ -148,9 +149,19 @@ impl Trial {
     }
 
     pub async fn reserve(&self, ledger: &Ledger, key: &VirtualKey, now: Timestamp) -> Result<Reservation, Refusal> {
+        self.reserve_under(ledger, key, &key.bounds(), now).await
+    }
+
+    pub async fn reserve_under(
+        &self,
+        ledger: &Ledger,
+        key: &VirtualKey,
+        bounds: &[Bound],
+        now: Timestamp,
+    ) -> Result<Reservation, Refusal> {
         let lease_until = now.plus_secs(60);
         let (call, worst_case, ambiguous) = (&self.call, self.worst, self.ambiguous);
-        ledger.reserve(&Ask { call, key, worst_case, ambiguous, now, lease_until }).await
+        ledger.reserve(&Ask { call, key, bounds, worst_case, ambiguous, now, lease_until }).await
     }
 }
 
@@ -177,6 +188,7 @@ pub fn record(call: &CallId, cost: Usd) -> CallRecord {
         team_id: None,
         user_id: Some("ann".to_owned()),
         organization_id: None,
+        project_id: None,
         tags: vec![("app".to_owned(), "tests".to_owned())],
         client_request_id: None,
     }

@@ -7,7 +7,8 @@ use crate::{
 };
 use domain::{
     Json, KeyId, Secret,
-    key::{BudgetMode, VirtualKey},
+    key::{Allowed, VirtualKey},
+    limit::{BudgetMode, Limits},
     time::Period,
 };
 use std::sync::Arc;
@@ -172,13 +173,17 @@ async fn every_field_of_a_key_is_kept(store: &Store) {
         team_id: Some("team".to_owned()),
         user_id: Some("user".to_owned()),
         organization_id: Some("organization".to_owned()),
-        models: vec!["claude-*".to_owned()],
-        providers: vec!["aws".to_owned()],
-        max_budget: Some(usd("12.5")),
-        budget_period: Period::Weekly,
-        soft_budget: Some(usd("10")),
-        budget_mode: BudgetMode::LastOne,
-        max_parallel: Some(4),
+        project_id: Some("project".to_owned()),
+        allowed: Allowed { models: vec!["claude-*".to_owned()], providers: vec!["aws".to_owned()] },
+        limits: Limits {
+            max_budget: Some(usd("12.5")),
+            budget_period: Period::Weekly,
+            soft_budget: Some(usd("10")),
+            budget_mode: BudgetMode::LastOne,
+            max_parallel: Some(4),
+            rpm: Some(60),
+            ..Limits::default()
+        },
         expires_at: Some(start().plus_secs(5)),
         blocked: true,
         tags: vec![("app".to_owned(), "x".to_owned())],

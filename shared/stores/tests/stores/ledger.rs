@@ -131,8 +131,8 @@ async fn m2_last_one_is_over_by_at_most_one_call(store: &Store) {
 async fn m2_strict_with_a_first_loan_and_many_lanes(store: &Store) {
     let mut key = key("lanes", Some("1"));
     key.lanes = 4;
-    store.ledger().open_key(&key, store.now()).await.unwrap();
-    store.ledger().open_key(&key, store.now()).await.unwrap();
+    store.ledger().open_key(&key, &key.bounds(), store.now()).await.unwrap();
+    store.ledger().open_key(&key, &key.bounds(), store.now()).await.unwrap();
     let held = rush(store, &key, "0.10", 0, 10, store.rush).await;
     assert_eq!((held.len(), spend(store, &key).await.reserved), (10, usd("1")));
 }
@@ -198,11 +198,11 @@ async fn m9_a_top_up_holds_more_or_stops(store: &Store) {
     for (name, budget) in [("topup", Some("1")), ("topfree", None)] {
         let (ledger, key) = (store.ledger(), key(name, budget));
         let held = Trial::new(format!("call_{name}"), "0.3").reserve(&ledger, &key, store.now()).await.unwrap();
-        let more = ledger.top_up(&held, &key, usd("0.4")).await.unwrap();
+        let more = ledger.top_up(&held, &key, &key.bounds(), usd("0.4")).await.unwrap();
         assert_eq!(more.worst_case, usd("0.7"));
         assert_eq!(spend(store, &key).await.reserved, usd("0.7"));
-        assert_eq!(ledger.top_up(&held, &key, usd("0.4")).await.unwrap().worst_case, usd("0.7"));
-        let refused = ledger.top_up(&more, &key, usd("0.4")).await;
+        assert_eq!(ledger.top_up(&held, &key, &key.bounds(), usd("0.4")).await.unwrap().worst_case, usd("0.7"));
+        let refused = ledger.top_up(&more, &key, &key.bounds(), usd("0.4")).await;
         assert_eq!(refused.is_err(), budget.is_some());
         // The first reservation does not know of the top-up; what is held decides.
         ledger.settle(&held, &record(&held.call, usd("0.6"))).await.unwrap();
@@ -228,7 +228,7 @@ async fn m13_an_overrun_is_recorded_truthfully(store: &Store) {
 
 async fn m16_a_call_settles_into_the_window_it_reserved_in(store: &Store) {
     let (ledger, mut key) = (store.ledger(), key("window", Some("1")));
-    key.budget_period = Period::Daily;
+    key.limits.budget_period = Period::Daily;
     let yesterday = store.now();
     let held = Trial::new("call_eve", "1").reserve(&ledger, &key, yesterday).await.unwrap();
     store.clock.advance_millis(12 * 3_600_000 - 10_000);
@@ -257,7 +257,7 @@ async fn a_key_without_a_budget_is_counted_and_never_refused(store: &Store) {
 async fn max_parallel_counts_calls_in_flight(store: &Store) {
     for (name, budget) in [("parallel", Some("100")), ("parallel_free", None)] {
         let (ledger, mut key) = (store.ledger(), key(name, budget));
-        key.max_parallel = Some(3);
+        key.limits.max_parallel = Some(3);
         key.lanes = 8;
         let mut held = Vec::new();
         for number in 0..3 {
@@ -276,16 +276,16 @@ async fn d7_a_budget_change_moves_what_is_left(store: &Store) {
     let held = Trial::new("call_change", "0.9").reserve(&ledger, &before, store.now()).await.unwrap();
     ledger.settle(&held, &record(&held.call, usd("0.9"))).await.unwrap();
     let mut raised = before.clone();
-    (raised.max_budget, raised.version) = (Some(usd("3")), 2);
+    (raised.limits.max_budget, raised.version) = (Some(usd("3")), 2);
     for _ in 0..2 {
-        ledger.change_budget(&before, &raised, store.now()).await.unwrap();
+        ledger.change_budget(&raised.bounds()[0], Usd::ZERO, store.now()).await.unwrap();
     }
     let held = Trial::new("call_raised", "2").reserve(&ledger, &raised, store.now()).await.unwrap();
     assert_eq!(held.remaining, Some(usd("0.1")));
     ledger.release(&held, &record(&held.call, Usd::ZERO)).await.unwrap();
     let mut cut = raised.clone();
-    (cut.max_budget, cut.version) = (Some(usd("1")), 3);
-    ledger.change_budget(&raised, &cut, store.now()).await.unwrap();
+    (cut.limits.max_budget, cut.version) = (Some(usd("1")), 3);
+    ledger.change_budget(&cut.bounds()[0], Usd::ZERO, store.now()).await.unwrap();
     assert!(Trial::new("call_cut", "0.2").reserve(&store.ledger(), &cut, store.now()).await.is_err());
     assert!(Trial::new("call_fits", "0.1").reserve(&store.ledger(), &cut, store.now()).await.is_ok());
 }
@@ -294,9 +294,10 @@ async fn a_first_budget_counts_what_was_spent_before(store: &Store) {
     let (ledger, before) = (store.ledger(), key("first", None));
     let held = Trial::new("call_first", "5").reserve(&ledger, &before, store.now()).await.unwrap();
     ledger.settle(&held, &record(&held.call, usd("4"))).await.unwrap();
+    let spent = spend(store, &before).await.settled;
     let mut after = before.clone();
-    (after.max_budget, after.version) = (Some(usd("5")), 2);
-    ledger.change_budget(&before, &after, store.now()).await.unwrap();
+    (after.limits.max_budget, after.version) = (Some(usd("5")), 2);
+    ledger.change_budget(&after.bounds()[0], spent, store.now()).await.unwrap();
     assert_eq!(spend(store, &after).await.settled, usd("4"));
     assert!(Trial::new("call_more", "1.1").reserve(&store.ledger(), &after, store.now()).await.is_err());
     assert!(Trial::new("call_fits", "1").reserve(&store.ledger(), &after, store.now()).await.is_ok());
@@ -320,7 +321,7 @@ async fn a_first_loan_makes_an_admission_one_write(store: &Store) {
     let counted = Arc::new(crate::chaos::Counted::new(store.table.clone()));
     let ledger = Ledger::new(counted.clone(), store.names.clone(), store.clock.clone());
     let key = key("counted", Some("100"));
-    ledger.open_key(&key, store.now()).await.unwrap();
+    ledger.open_key(&key, &key.bounds(), store.now()).await.unwrap();
     let warm = Trial::new("call_warm", "0.1").reserve(&ledger, &key, store.now()).await.unwrap();
     ledger.settle(&warm, &record(&warm.call, usd("0.1"))).await.unwrap();
     let before = counted.count();

@@ -10,6 +10,7 @@
 )]
 
 mod chaos;
+mod groups;
 mod harness;
 mod keys;
 mod ledger;

@@ -119,7 +119,8 @@ impl Model<'_> {
                 if self.is_due(known) {
                     return;
                 }
-                if let Ok(held) = ledger.top_up(&known.held, &self.key, Usd::from_pico(more)).await {
+                if let Ok(held) = ledger.top_up(&known.held, &self.key, &self.key.bounds(), Usd::from_pico(more)).await
+                {
                     assert!(more <= left, "topped up {more} of {left}");
                     self.calls[call].held = held;
                 }
@@ -163,13 +164,13 @@ fn m1_to_m9_random_histories_agree_with_the_model() {
     let checked = TestRunner::new(config).run(&histories, |(lanes, steps)| {
         case.set(case.get() + 1);
         let mut key = key(&format!("model{}", case.get()), None);
-        key.max_budget = Some(Usd::from_pico(BUDGET));
+        key.limits.max_budget = Some(Usd::from_pico(BUDGET));
         key.lanes = lanes;
         let ledgers = [store.ledger(), store.ledger()];
         let mut model = Model { store: &store, ledgers, key, calls: Vec::new(), case: case.get() };
         runtime.block_on(async {
             if lanes == 2 {
-                model.ledgers[0].open_key(&model.key, store.now()).await.unwrap();
+                model.ledgers[0].open_key(&model.key, &model.key.bounds(), store.now()).await.unwrap();
             }
             for (number, step) in steps.into_iter().enumerate() {
                 model.take(number, step).await;

@@ -1,0 +1,247 @@
+//! Teams, users, organizations and projects: one shape, one set of handlers.
+
+use super::{
+    AdminState, Asked,
+    fields::{Field, Fields, optional},
+    keys::{expect_version, text},
+    limits,
+    policy::{Labels, MOST_NAME, metadata},
+    query::{Query, wrong},
+    reply::{self, LARGEST_PAGE, List, PAGE},
+    store_failed,
+};
+use crate::audit::{self, Change};
+use axum::response::Response;
+use domain::{
+    Error, Kind, Usd,
+    group::{Group, GroupKind},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use http::{StatusCode, Uri};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use stores::{groups::GroupError, ledger::Spend};
+
+/// Groups whose figures are read at once.
+const AT_ONCE: usize = 16;
+
+/// What an admin may write at any time, beside the limits.
+const WRITABLE: [&str; 7] = ["name", "organization_id", "team_id", "role", "blocked", "tags", "metadata"];
+
+/// What a user may be on the admin plane.
+const ROLES: [(&str, &str); 6] = [
+    ("owner", "owner"),
+    ("admin", "admin"),
+    ("team_admin", "team_admin"),
+    ("finance", "finance"),
+    ("auditor", "auditor"),
+    ("member", "member"),
+];
+
+/// `POST /teams` and the like
+pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
+    let (actor, now) = (asked.actor, state.now());
+    let body = text(asked.request).await?.1;
+    let fields = Fields::of(&body)?;
+    let groups = state.keys.groups();
+    let id = match fields.find("id") {
+        Some(field) => field.id()?,
+        None => groups.new_id(kind).map_err(|error| refused(kind, error))?,
+    };
+    let mut group = Group::named(kind, id, "", now);
+    fields.iter().filter(|field| field.name != "id").try_for_each(|field| write(&mut group, field))?;
+    limits::consistent(&group.limits)?;
+    groups.create(&group).await.map_err(|error| refused(kind, error))?;
+    audit::record(&actor, &change(kind, "create", &group.id, None, Some(&policy_text(&group))));
+    let shown = reply::json(StatusCode::CREATED, &show(state, &group).await?)?;
+    Ok(reply::tagged(shown, group.version))
+}
+
+/// `GET /teams` and the like
+pub async fn list(state: &AdminState, kind: GroupKind, uri: &Uri) -> Result<Response, Error> {
+    let query = Query::of(uri, &["limit", "cursor"])?;
+    let limit = query.count("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
+    let page = state.keys.groups().list(kind, limit, query.find("cursor")).await;
+    let page = page.map_err(|error| refused(kind, error))?;
+    let reads: Vec<_> = page.groups.iter().map(|group| show(state, group)).collect();
+    let data: Vec<Shown<'_>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let list = List { object: "list", data: &data, has_more: page.next.is_some(), next_cursor: page.next };
+    reply::json(StatusCode::OK, &list)
+}
+
+/// `GET /teams/{id}` and the like
+pub async fn one(state: &AdminState, kind: GroupKind, id: &str) -> Result<Response, Error> {
+    answer(state, &find(state, kind, id).await?).await
+}
+
+/// `PATCH /teams/{id}` and the like
+pub async fn update(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
+    let Asked { actor, id, request } = asked;
+    let (headers, body) = text(request).await?;
+    let fields = Fields::of(&body)?;
+    let before = find(state, kind, &id).await?;
+    expect_version(before.version, &fields, &headers)?;
+    let mut after = before.clone();
+    fields.iter().filter(|field| field.name != "version").try_for_each(|field| write(&mut after, field))?;
+    limits::consistent(&after.limits)?;
+    changed(state, &actor, "update", &before, after).await
+}
+
+/// `POST /teams/{id}/block` and the like
+pub async fn block(state: &AdminState, kind: GroupKind, asked: Asked, blocked: bool) -> Result<Response, Error> {
+    let Asked { actor, id, request } = asked;
+    Fields::of(&text(request).await?.1)?.allow(&[])?;
+    let before = find(state, kind, &id).await?;
+    let after = Group { blocked, ..before.clone() };
+    changed(state, &actor, if blocked { "block" } else { "unblock" }, &before, after).await
+}
+
+/// `DELETE /teams/{id}` and the like
+pub async fn delete(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
+    let before = find(state, kind, &asked.id).await?;
+    state.keys.groups().delete(kind, &before.id).await.map_err(|error| refused(kind, error))?;
+    let was = policy_text(&before);
+    audit::record(&asked.actor, &change(kind, "delete", &before.id, Some(&was), None));
+    reply::json(StatusCode::OK, &reply::Deleted { id: &before.id, deleted: true })
+}
+
+/// Stores a change, and brings the budgets to it.
+async fn changed(
+    state: &AdminState,
+    actor: &audit::Actor,
+    verb: &str,
+    before: &Group,
+    after: Group,
+) -> Result<Response, Error> {
+    let kind = before.kind;
+    let after = state.keys.groups().update(after).await.map_err(|error| refused(kind, error))?;
+    let (was, is) = (policy_text(before), policy_text(&after));
+    audit::record(actor, &change(kind, verb, &after.id, Some(&was), Some(&is)));
+    for bound in after.bounds() {
+        let changed = state.ledger.change_budget(&bound, Usd::ZERO, state.now()).await;
+        changed.map_err(|error| store_failed(error.0))?;
+    }
+    answer(state, &after).await
+}
+
+async fn answer(state: &AdminState, group: &Group) -> Result<Response, Error> {
+    Ok(reply::tagged(reply::json(StatusCode::OK, &show(state, group).await?)?, group.version))
+}
+
+async fn find(state: &AdminState, kind: GroupKind, id: &str) -> Result<Group, Error> {
+    let found = state.keys.groups().get(kind, id).await.map_err(store_failed)?;
+    found.ok_or_else(|| refused(kind, GroupError::NotFound))
+}
+
+fn write(group: &mut Group, field: &Field<'_>) -> Result<(), Error> {
+    let label = |field: &Field<'_>| field.text(MOST_NAME);
+    match field.name.as_str() {
+        "name" => group.name = optional(field, label)?.unwrap_or_default(),
+        "organization_id" if group.kind != GroupKind::Organization => {
+            group.organization_id = optional(field, Field::id)?
+        }
+        "team_id" if matches!(group.kind, GroupKind::Project | GroupKind::User) => {
+            group.team_id = optional(field, Field::id)?;
+        }
+        "role" if group.kind == GroupKind::User => {
+            group.role = optional(field, |field| field.word(&ROLES))?.map(str::to_owned);
+        }
+        "blocked" => group.blocked = optional(field, Field::flag)?.unwrap_or_default(),
+        "tags" => group.tags = optional(field, Field::labels)?.unwrap_or_default(),
+        "metadata" => group.metadata = optional(field, Field::object)?,
+        _ if limits::write(&mut group.allowed, &mut group.limits, field)? => {}
+        _ => return Err(field.unknown(&writable(group.kind))),
+    }
+    Ok(())
+}
+
+/// The fields that groups of a kind have.
+fn writable(kind: GroupKind) -> Vec<&'static str> {
+    let has = |name: &str| match name {
+        "organization_id" => kind != GroupKind::Organization,
+        "team_id" => matches!(kind, GroupKind::Project | GroupKind::User),
+        "role" => kind == GroupKind::User,
+        _ => true,
+    };
+    WRITABLE.into_iter().filter(|name| has(name)).chain(limits::WRITABLE).collect()
+}
+
+/// A group as answers show it.
+#[derive(Serialize)]
+struct Shown<'g> {
+    id: &'g str,
+    name: &'g str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<&'g str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    team_id: Option<&'g str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'g str>,
+    #[serde(flatten)]
+    limits: limits::Shown<'g>,
+    blocked: bool,
+    tags: Labels<'g>,
+    metadata: Box<RawValue>,
+    created_at: String,
+    /// Settled in the current window of its budget; null without a budget.
+    spend_usd: Option<String>,
+    /// Held by calls in flight; null without a budget.
+    reserved_usd: Option<String>,
+    version: u64,
+}
+
+impl<'g> Shown<'g> {
+    fn policy(group: &'g Group) -> Self {
+        Self {
+            id: &group.id,
+            name: if group.name.is_empty() { &group.id } else { &group.name },
+            organization_id: group.organization_id.as_deref(),
+            team_id: group.team_id.as_deref(),
+            role: group.role.as_deref(),
+            limits: limits::Shown::of(&group.allowed, &group.limits),
+            blocked: group.blocked,
+            tags: Labels(&group.tags),
+            metadata: metadata(group.metadata.as_ref()),
+            created_at: group.created_at.rfc3339(),
+            spend_usd: None,
+            reserved_usd: None,
+            version: group.version,
+        }
+    }
+}
+
+/// A group with what it spent.
+async fn show<'g>(state: &AdminState, group: &'g Group) -> Result<Shown<'g>, Error> {
+    let mut shown = Shown::policy(group);
+    if let Some(bound) = group.bounds().first() {
+        let spend: Spend = state.ledger.spend_of(bound, state.now()).await.map_err(|error| store_failed(error.0))?;
+        shown.spend_usd = Some(spend.settled.to_string());
+        shown.reserved_usd = Some(spend.reserved.to_string());
+    }
+    Ok(shown)
+}
+
+fn policy_text(group: &Group) -> String {
+    serde_json::to_string(&Shown::policy(group)).unwrap_or_default()
+}
+
+fn change<'c>(kind: GroupKind, verb: &str, id: &'c str, before: Option<&'c str>, after: Option<&'c str>) -> Change<'c> {
+    Change { action: format!("{}.{verb}", kind.name()).into(), id, before, after, fingerprint: None }
+}
+
+fn refused(kind: GroupKind, error: GroupError) -> Error {
+    let name = kind.name();
+    match error {
+        GroupError::NotFound => Error::caller(Kind::NotFound, format!("there is no {name} with this id")),
+        GroupError::Conflict => Error::caller(
+            Kind::Conflict,
+            format!("the {name} was changed meanwhile; read it again and repeat the change"),
+        ),
+        GroupError::Taken => {
+            Error::caller(Kind::Conflict, format!("there is a {name} with this id already")).with_param("id")
+        }
+        GroupError::UnknownCursor => wrong("cursor", "is none that this list gave out"),
+        GroupError::NoRandomness => Error::gateway(Kind::Internal, "no id could be made; try again"),
+        GroupError::Store(error) => store_failed(error),
+    }
+}

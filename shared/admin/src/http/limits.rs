@@ -1,0 +1,171 @@
+//! Allow-lists and limits: how an admin writes them and how answers show them, for keys and groups alike.
+
+use super::fields::{Field, Fields, optional};
+use domain::{
+    Error, Usd,
+    key::Allowed,
+    limit::{Budget, BudgetMode, Limits},
+    time::Period,
+};
+use serde::Serialize;
+
+/// The fields that [`write`] takes.
+pub const WRITABLE: [&str; 8] = [
+    "models",
+    "providers",
+    "max_budget_usd",
+    "budget_period",
+    "budgets",
+    "soft_budget_usd",
+    "budget_mode",
+    "max_parallel",
+];
+
+/// Fields of the contract that no part of the gateway keeps to yet.
+pub const NOT_SUPPORTED: [&str; 4] = ["rpm", "tpm", "rate_limits", "guardrails"];
+
+const MOST_PATTERNS: usize = 500;
+const MOST_PARALLEL: u64 = 100_000;
+/// Further budgets, each a scope that every call pays into.
+const MOST_BUDGETS: usize = 4;
+
+pub const PERIODS: [(&str, Period); 4] =
+    [("daily", Period::Daily), ("weekly", Period::Weekly), ("monthly", Period::Monthly), ("total", Period::Total)];
+
+const MODES: [(&str, BudgetMode); 2] = [("strict", BudgetMode::Strict), ("last_one", BudgetMode::LastOne)];
+
+/// Writes a field, if it is one of these; false if it is another's affair.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> Result<bool, Error> {
+    let patterns = |field: &Field<'_>| field.patterns(MOST_PATTERNS);
+    match field.name.as_str() {
+        "models" => allowed.models = optional(field, patterns)?.unwrap_or_default(),
+        "providers" => allowed.providers = optional(field, patterns)?.unwrap_or_default(),
+        "max_budget_usd" => limits.max_budget = optional(field, Field::money)?,
+        "budget_period" => limits.budget_period = optional(field, period)?.unwrap_or_default(),
+        "budgets" => limits.budgets = optional(field, budgets)?.unwrap_or_default(),
+        "soft_budget_usd" => limits.soft_budget = optional(field, Field::money)?,
+        "budget_mode" => limits.budget_mode = optional(field, |field| field.word(&MODES))?.unwrap_or_default(),
+        "max_parallel" => limits.max_parallel = optional(field, parallel)?,
+        name if NOT_SUPPORTED.contains(&name) => {
+            if !field.is_nothing() {
+                return Err(field.wrong("is not supported yet; leave it out").with_code("not_supported"));
+            }
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn period(field: &Field<'_>) -> Result<Period, Error> {
+    field.word(&PERIODS)
+}
+
+fn parallel(field: &Field<'_>) -> Result<u32, Error> {
+    let count = field.count(1, MOST_PARALLEL)?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+fn budgets(field: &Field<'_>) -> Result<Vec<Budget>, Error> {
+    field.objects(MOST_BUDGETS)?.iter().map(|fields| budget(field, fields)).collect()
+}
+
+fn budget(list: &Field<'_>, fields: &Fields<'_>) -> Result<Budget, Error> {
+    const EXPECTED: &str = "must hold objects of max_budget_usd and budget_period";
+    fields.allow(&["max_budget_usd", "budget_period"])?;
+    let (Some(max), Some(window)) = (fields.find("max_budget_usd"), fields.find("budget_period")) else {
+        return Err(list.wrong(EXPECTED));
+    };
+    Ok(Budget { max: max.money()?, period: period(window)? })
+}
+
+/// Limits that contradict each other.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn consistent(limits: &Limits) -> Result<(), Error> {
+    if let (Some(soft), Some(most)) = (limits.soft_budget, limits.max_budget)
+        && soft > most
+    {
+        return Err(Error::invalid("soft_budget_usd", "soft_budget_usd must not be larger than max_budget_usd"));
+    }
+    let mut periods: Vec<Period> = limits.all_budgets().map(|budget| budget.period).collect();
+    periods.sort_unstable();
+    if periods.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+        return Err(Error::invalid("budgets", "budgets must each have a budget_period of their own"));
+    }
+    Ok(())
+}
+
+/// Allow-lists and limits as answers show them.
+#[derive(Serialize)]
+pub struct Shown<'l> {
+    models: &'l [String],
+    providers: &'l [String],
+    max_budget_usd: Option<String>,
+    budget_period: Period,
+    budgets: Vec<ShownBudget>,
+    soft_budget_usd: Option<String>,
+    rpm: Option<u64>,
+    tpm: Option<u64>,
+    max_parallel: Option<u32>,
+    rate_limits: [(); 0],
+    guardrails: [(); 0],
+    budget_mode: BudgetMode,
+}
+
+#[derive(Serialize)]
+struct ShownBudget {
+    max_budget_usd: String,
+    budget_period: Period,
+}
+
+impl<'l> Shown<'l> {
+    pub fn of(allowed: &'l Allowed, limits: &'l Limits) -> Self {
+        let shown =
+            |budget: &Budget| ShownBudget { max_budget_usd: budget.max.to_string(), budget_period: budget.period };
+        Self {
+            models: &allowed.models,
+            providers: &allowed.providers,
+            max_budget_usd: limits.max_budget.as_ref().map(Usd::to_string),
+            budget_period: limits.budget_period,
+            budgets: limits.budgets.iter().map(shown).collect(),
+            soft_budget_usd: limits.soft_budget.as_ref().map(Usd::to_string),
+            rpm: limits.rpm,
+            tpm: limits.tpm,
+            max_parallel: limits.max_parallel,
+            rate_limits: [],
+            guardrails: [],
+            budget_mode: limits.budget_mode,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(body: &str) -> Result<Limits, Error> {
+        let (mut allowed, mut limits) = (Allowed::default(), Limits::default());
+        for field in Fields::of(body).unwrap().iter() {
+            assert!(write(&mut allowed, &mut limits, field)?);
+        }
+        consistent(&limits).map(|()| limits)
+    }
+
+    #[test]
+    fn m16_several_windows_hold_at_once_each_once() {
+        let day = r#"{"max_budget_usd": "1.5", "budget_period": "daily"}"#;
+        let limits = written(&format!(r#"{{"max_budget_usd": 9, "budgets": [{day}]}}"#)).unwrap();
+        assert_eq!(limits.all_budgets().count(), 2);
+        let twice = written(&format!(r#"{{"budgets": [{day}, {day}]}}"#)).unwrap_err();
+        assert_eq!(twice.param.as_deref(), Some("budgets"));
+        for wrong in
+            [r#"[{}]"#, r#"[1]"#, r#"{"max_budget_usd": 1}"#, r#"[{"max_budget_usd": -1, "budget_period": "daily"}]"#]
+        {
+            assert_eq!(written(&format!(r#"{{"budgets": {wrong}}}"#)).unwrap_err().status(), 400, "{wrong}");
+        }
+    }
+}
