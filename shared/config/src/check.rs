@@ -11,6 +11,7 @@ use crate::{
     cache::RawCache,
     egress::{Egress, RawEgress},
     guardrails::RawGuardrail,
+    identity::RawIdentity,
     limits::RawLimits,
     media::RawMedia,
     models::{Model, RawModel},
@@ -55,6 +56,8 @@ raw! {
         streams: RawStreams,
         /// Media that a request names by URL.
         media: RawMedia,
+        /// Who is known beside the holders of virtual keys.
+        identity: RawIdentity,
         /// Host names that are answered; empty: any.
         allowed_hosts: Vec<Text>,
     }
@@ -138,6 +141,7 @@ fn check(raw: RawConfig, reader: &mut Reader) -> Option<Config> {
         audit: raw.audit.map(RawAudit::check).unwrap_or_default(),
         streams: raw.streams.map(|streams| streams.check(reader)).unwrap_or_default(),
         media: raw.media.map(|media| media.check(reader)).unwrap_or_default(),
+        identity: raw.identity.map(|identity| identity.check(reader, &scope)).unwrap_or_default(),
         allowed_hosts: hosts(raw.allowed_hosts.unwrap_or_default(), reader),
         warnings: Vec::new(),
         providers,

@@ -22,6 +22,8 @@ mod demo;
 pub mod egress;
 /// Checks on text.
 pub mod guardrails;
+/// Who is known beside the holders of virtual keys.
+pub mod identity;
 /// Sizes.
 pub mod limits;
 /// Media named by URL.
@@ -87,6 +89,7 @@ pub struct Config {
     pub audit: audit::Audit,
     pub streams: streams::Streams,
     pub media: media::Media,
+    pub identity: identity::Identity,
     /// `Host` values that are answered, lower case; empty: any.
     pub allowed_hosts: Vec<String>,
     /// What an operator should hear of although it is no error.
@@ -112,6 +115,7 @@ impl Default for Config {
             audit: audit::Audit::default(),
             streams: streams::Streams::default(),
             media: media::Media::default(),
+            identity: identity::Identity::default(),
             allowed_hosts: Vec::new(),
             warnings: Vec::new(),
         }
