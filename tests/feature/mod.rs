@@ -11,6 +11,7 @@ mod disconnect;
 mod fallback;
 mod gemini;
 mod groups;
+mod identity;
 mod invoke;
 mod last_byte;
 mod limits;

@@ -65,6 +65,8 @@ pub struct Setup {
     upstream: Settings,
     openai: Option<Arc<dyn Upstream>>,
     egress: bool,
+    /// More addresses that may be dialled.
+    allow: Vec<String>,
 }
 
 impl Default for Setup {
@@ -80,6 +82,7 @@ impl Default for Setup {
             upstream: Settings::default(),
             openai: None,
             egress: true,
+            allow: Vec::new(),
         }
     }
 }
@@ -139,6 +142,12 @@ impl Setup {
         self
     }
 
+    /// One more address that may be dialled.
+    pub fn allow(mut self, address: impl ToString) -> Self {
+        self.allow.push(address.to_string());
+        self
+    }
+
     /// The dialer is not told that the mock upstream's address is allowed.
     pub fn without_egress(mut self) -> Self {
         self.egress = false;
@@ -191,7 +200,7 @@ impl Portunus {
 
     async fn run(setup: Setup) -> Portunus {
         let upstream = MockUpstream::start_with(setup.upstream).unwrap();
-        let mut config = configuration(&upstream, &setup.providers, &setup.more);
+        let mut config = configuration(&upstream, &setup.allow, &setup.providers, &setup.more);
         if !setup.egress {
             config.egress.allow.clear();
         }
@@ -336,8 +345,9 @@ pub fn converse_path(model: &str, stream: bool) -> String {
 }
 
 /// One provider per wire, all of them the mock upstream; answered retries are quick.
-fn configuration(upstream: &MockUpstream, providers: &str, more: &str) -> Config {
-    let (url, address) = (upstream.url(), upstream.address());
+fn configuration(upstream: &MockUpstream, allow: &[String], providers: &str, more: &str) -> Config {
+    let url = upstream.url();
+    let allowed: Vec<String> = allow.iter().cloned().chain([upstream.address().to_string()]).collect();
     let providers = providers.replace("URL", &url);
     let text = format!(
         "providers:\n  up-openai: {{ kind: openai, base_url: \"{url}/v1\", api_key: \"{OPENAI_KEY}\" }}\n  \
@@ -346,7 +356,7 @@ fn configuration(upstream: &MockUpstream, providers: &str, more: &str) -> Config
          up-google: {{ kind: gemini, base_url: \"{url}/v1beta\", api_key: \"test-gemini\" }}\n  \
          up-bedrock: {{ kind: bedrock, region: us-east-1, endpoint_url: \"{url}\", auth: {{ aws: {{ access_key_id: test, secret_access_key: test }} }} }}\n\
          {providers}\
-         egress: {{ allow: [\"{address}\"] }}\n{more}"
+         egress: {{ allow: {allowed:?} }}\n{more}"
     );
     config::load("test.yaml", &text, &Nothing).unwrap_or_else(|problems| {
         panic!("{}\n{text}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))

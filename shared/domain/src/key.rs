@@ -3,8 +3,10 @@
 use crate::{
     ids::KeyId,
     limit::{Bound, Limits, ScopeId, ScopeKind},
+    network::Network,
     time::Timestamp,
 };
+use std::net::IpAddr;
 
 /// A virtual key and its policy, without its secret.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,9 +82,52 @@ pub struct Allowed {
     pub models: Vec<String>,
     /// Providers that may be reached, as names or patterns.
     pub providers: Vec<String>,
+    /// What may be asked for: operations (`chat`, `embeddings`, `models`) or paths (`/v1/embeddings`, `/model/*`).
+    pub routes: Vec<String>,
+    /// Where callers may come from.
+    pub networks: Vec<Network>,
 }
 
 impl Allowed {
+    /// Nothing at all: the one name on its lists is nobody's.
+    pub fn nothing() -> Self {
+        let nobody = vec![String::new()];
+        Self { models: nobody.clone(), providers: nobody, ..Self::default() }
+    }
+
+    /// May this be asked for, by the name of its operation or by its path?
+    pub fn may_ask(&self, operation: &str, path: &str) -> bool {
+        let fits = |pattern: &String| matches(pattern, if pattern.starts_with('/') { path } else { operation });
+        self.routes.is_empty() || self.routes.iter().any(fits)
+    }
+
+    /// May a caller come from there? An unknown address is on no list.
+    pub fn may_come_from(&self, address: Option<IpAddr>) -> bool {
+        self.networks.is_empty() || address.is_some_and(|ip| self.networks.iter().any(|network| network.contains(ip)))
+    }
+
+    /// Is everything that this allows also allowed by `other`? Nobody grants what they lack [R8].
+    pub fn is_within(&self, other: &Allowed) -> bool {
+        let networks = other.networks.is_empty()
+            || !self.networks.is_empty()
+                && self.networks.iter().all(|one| other.networks.iter().any(|all| all.covers(one)));
+        networks
+            && is_covered(&self.models, &other.models)
+            && is_covered(&self.providers, &other.providers)
+            && is_covered(&self.routes, &other.routes)
+    }
+
+    /// The same, with the other's lists where this one has none.
+    #[must_use]
+    pub fn or(self, other: &Allowed) -> Self {
+        let filled = |own: Vec<String>, theirs: &[String]| if own.is_empty() { theirs.to_vec() } else { own };
+        Self {
+            models: filled(self.models, &other.models),
+            providers: filled(self.providers, &other.providers),
+            routes: filled(self.routes, &other.routes),
+            networks: if self.networks.is_empty() { other.networks.clone() } else { self.networks },
+        }
+    }
     /// Is one of these names of a model on the list?
     pub fn may_use(&self, names: &[&str]) -> bool {
         self.models.is_empty() || self.models.iter().any(|pattern| names.iter().any(|name| matches(pattern, name)))
@@ -94,10 +139,88 @@ impl Allowed {
     }
 }
 
+/// Does every name or pattern of a list lie within another list? An empty list is everything.
+fn is_covered(list: &[String], by: &[String]) -> bool {
+    let covered = |pattern: &String| by.iter().any(|wider| within(pattern, wider));
+    by.is_empty() || !list.is_empty() && list.iter().all(covered)
+}
+
+/// Does whatever the one pattern matches match the other too?
+fn within(pattern: &str, wider: &str) -> bool {
+    match (pattern.strip_suffix('*'), wider.strip_suffix('*')) {
+        (Some(beginning), Some(shorter)) => beginning.starts_with(shorter),
+        (Some(_), None) => false,
+        (None, _) => matches(wider, pattern),
+    }
+}
+
 /// `claude-*` matches what begins with `claude-`; `*` everything; the rest themselves.
 pub fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => pattern == name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(models: &[&str]) -> Allowed {
+        Allowed { models: models.iter().map(|name| (*name).to_owned()).collect(), ..Allowed::default() }
+    }
+
+    #[test]
+    fn r8_a_list_lies_within_another_only_if_everything_on_it_does() {
+        for (own, other, expected) in [
+            (vec!["gpt-4o"], vec!["gpt-*"], true),
+            (vec!["gpt-4*"], vec!["gpt-*"], true),
+            (vec!["gpt-*"], vec!["gpt-4*"], false),
+            (vec!["gpt-*"], vec!["gpt-4o"], false),
+            (vec!["gpt-4o", "claude"], vec!["gpt-*"], false),
+            (vec!["*"], vec!["gpt-*"], false),
+            (vec![], vec!["gpt-*"], false),
+            (vec!["gpt-4o"], vec![], true),
+            (vec![], vec![], true),
+        ] {
+            assert_eq!(allowed(&own).is_within(&allowed(&other)), expected, "{own:?} {other:?}");
+        }
+        let from = |network: &str| Allowed { networks: vec![network.parse().unwrap()], ..Allowed::default() };
+        assert!(
+            from("192.0.2.0/25").is_within(&from("192.0.2.0/24"))
+                && !from("192.0.2.0/24").is_within(&from("192.0.2.0/25"))
+        );
+        assert!(!Allowed::default().is_within(&from("192.0.2.0/24")));
+    }
+
+    #[test]
+    fn r8_what_has_no_list_of_its_own_takes_over_the_others() {
+        let wide = allowed(&["gpt-*"]);
+        assert_eq!(Allowed::default().or(&wide), wide);
+        assert_eq!(allowed(&["gpt-4o"]).or(&wide), allowed(&["gpt-4o"]));
+    }
+
+    #[test]
+    fn a_route_is_allowed_by_operation_or_path() {
+        let some = Allowed { routes: vec!["embeddings".into(), "/v1/messages*".into()], ..Allowed::default() };
+        assert!(some.may_ask("embeddings", "/v1/embeddings") && some.may_ask("chat", "/v1/messages/count_tokens"));
+        assert!(!some.may_ask("chat", "/v1/chat/completions") && Allowed::default().may_ask("chat", "/"));
+    }
+
+    #[test]
+    fn an_unknown_address_is_on_no_list() {
+        let some = Allowed { networks: vec!["192.0.2.0/24".parse().unwrap()], ..Allowed::default() };
+        assert!(some.may_come_from("192.0.2.9".parse().ok()) && !some.may_come_from("198.51.100.1".parse().ok()));
+        assert!(!some.may_come_from(None) && Allowed::default().may_come_from(None));
+    }
+
+    #[test]
+    fn j5_nothing_is_allowed_by_the_list_of_nobody() {
+        let none = Allowed::nothing();
+        assert!(
+            !none.may_use(&["gpt-4o", "openai/gpt-4o"])
+                && !none.may_reach("openai")
+                && !Allowed::default().is_within(&none)
+        );
     }
 }

@@ -17,6 +17,11 @@ impl Network {
         let (address, same_width) = number(address.to_canonical());
         width == same_width && masked(first, width, self.bits) == masked(address, width, self.bits)
     }
+
+    /// Whether a whole block lies in this one.
+    pub fn covers(&self, other: &Network) -> bool {
+        self.bits <= other.bits && self.contains(other.first)
+    }
 }
 
 /// The address as a number, and how many bits it has.

@@ -18,13 +18,14 @@ use domain::{
     call::{Reservation, UsageSource},
     chat::Response,
     group::Group,
-    key::VirtualKey,
+    key::{Allowed, VirtualKey},
     limit::{Bound, Limits},
     media::{Picture, Units},
 };
 use futures::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
 use std::{
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -106,6 +107,11 @@ impl Caller {
         self.key.is_live(now) && !self.groups.iter().any(|group| group.blocked)
     }
 
+    /// May it come from there, and ask for this? Everybody above it must agree.
+    pub fn may_ask(&self, address: Option<IpAddr>, operation: &str, path: &str) -> bool {
+        self.allowed().all(|allowed| allowed.may_come_from(address) && allowed.may_ask(operation, path))
+    }
+
     /// Every budget its calls are charged to.
     pub fn bounds(&self) -> Vec<Bound> {
         let mut bounds = self.key.bounds();
@@ -120,9 +126,11 @@ impl Caller {
 
     /// May it use a model of these names, and reach this provider? Everybody above it must agree [R5].
     pub fn may(&self, names: &[&str], provider: &str) -> bool {
-        let groups = self.groups.iter().map(|group| &group.allowed);
-        let mut all = std::iter::once(&self.key.allowed).chain(groups);
-        all.all(|allowed| allowed.may_use(names) && allowed.may_reach(provider))
+        self.allowed().all(|allowed| allowed.may_use(names) && allowed.may_reach(provider))
+    }
+
+    fn allowed(&self) -> impl Iterator<Item = &Allowed> {
+        std::iter::once(&self.key.allowed).chain(self.groups.iter().map(|group| &group.allowed))
     }
 
     fn limits(&self) -> impl Iterator<Item = &Limits> {

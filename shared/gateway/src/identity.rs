@@ -1,39 +1,45 @@
 //! identify(): who is asking.
 //!
-//! One credential, in one of four headers, answered alike whether it is missing, unknown, expired or revoked. An error
-//! on the way is an error, never a default identity [R3].
+//! A virtual key, or a token that somebody else issued. One credential, in one of four headers, answered alike whether
+//! it is missing, unknown, expired or revoked. An error on the way is an error, never a default identity [R3].
 
-use crate::call::{Call, Caller};
+use crate::{
+    call::{Call, Caller},
+    http::route::Serves,
+};
+use ::identity::{
+    Tokens,
+    throttle::{Throttle, Verdict},
+};
 use domain::{
     Clock, Error, Kind, Secret, Timestamp,
     group::{Group, GroupKind},
-    key::VirtualKey,
+    key::{Allowed, VirtualKey},
 };
 use http::HeaderMap;
 use std::sync::Arc;
-use stores::{TableError, keys::Keys};
+use stores::keys::Keys;
 
 /// Verified keys, for a short while.
 mod cache;
-/// Failed attempts, per address.
-mod throttle;
 
 pub use cache::CACHE_TTL_MS;
 
 /// Headers that carry a credential [K8].
 const CARRIERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
-/// Knows keys.
+/// Knows keys and tokens.
 pub struct Identity {
     keys: Arc<Keys>,
+    tokens: Tokens,
     clock: Arc<dyn Clock>,
     cache: cache::Cache,
-    throttle: throttle::Throttle,
+    throttle: Throttle,
 }
 
 impl Identity {
-    pub fn new(keys: Arc<Keys>, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, cache: cache::Cache::default(), throttle: throttle::Throttle::default() }
+    pub fn new(keys: Arc<Keys>, tokens: Tokens, clock: Arc<dyn Clock>) -> Self {
+        Self { keys, tokens, clock, cache: cache::Cache::default(), throttle: Throttle::default() }
     }
 
     /// The holder of the call's credential.
@@ -44,21 +50,33 @@ impl Identity {
         let known = match self.cache.find(&fingerprint, now) {
             Some(known) => known,
             None => {
-                let found = self.find(credential, now).await.map_err(|_| store_unavailable())?;
+                let found = self.find(credential, now).await?;
                 self.cache.remember(fingerprint, found.clone(), now);
                 found
             }
         };
         match known.filter(|caller| caller.is_live(now)) {
-            Some(caller) => Ok(caller),
+            Some(caller) => permitted(call, caller),
             None => Err(self.refuse(call.extras.client_ip.as_deref())),
         }
     }
 
     /// The holder of a credential, with what it belongs to.
-    async fn find(&self, credential: &Secret, now: Timestamp) -> Result<Option<Caller>, TableError> {
-        let Some(mut key) = self.keys.authenticate(credential, now).await? else { return Ok(None) };
-        let groups = self.keys.groups().above(&key).await?;
+    async fn find(&self, credential: &Secret, now: Timestamp) -> Result<Option<Caller>, Error> {
+        let (mut key, is_mapped) = if self.tokens.takes(credential) {
+            let found = self.tokens.verify(credential, now).await.map_err(|_| unavailable())?;
+            let Some(identity) = found else { return Ok(None) };
+            (Arc::unwrap_or_clone(identity.key), identity.is_mapped)
+        } else {
+            let found = self.keys.authenticate(credential, now).await.map_err(|_| unavailable())?;
+            let Some(key) = found else { return Ok(None) };
+            (key, true)
+        };
+        let groups = self.keys.groups().above(&key).await.map_err(|_| unavailable())?;
+        // Whom neither configuration nor a group that exists lets in may call nothing [J5].
+        if !is_mapped && groups.is_empty() {
+            key.allowed = Allowed::nothing();
+        }
         inherit(&mut key, &groups);
         Ok(Some(Caller { key: Arc::new(key), groups: groups.into_iter().map(Arc::new).collect() }))
     }
@@ -66,8 +84,8 @@ impl Identity {
     /// 401, or 429 to an address that has failed too often; a good key from there still passes [K8].
     fn refuse(&self, client_ip: Option<&str>) -> Error {
         match self.throttle.failed(client_ip.unwrap_or(""), self.clock.now()) {
-            throttle::Verdict::Ordinary => unauthenticated(),
-            throttle::Verdict::TooMany { retry_after_ms } => Error::caller(
+            Verdict::Ordinary => unauthenticated(),
+            Verdict::TooMany { retry_after_ms } => Error::caller(
                 Kind::RateLimited,
                 "too many requests with an invalid API key from this address; wait before trying again",
             )
@@ -95,8 +113,22 @@ pub fn unauthenticated() -> Error {
     )
 }
 
-fn store_unavailable() -> Error {
-    Error::gateway(Kind::BudgetUnavailable, "keys cannot be checked at the moment; try again shortly")
+/// The caller, if it may ask for this from where it is.
+fn permitted(call: &Call, caller: Caller) -> Result<Caller, Error> {
+    let operation = if call.route.serves == Serves::Models { "models" } else { call.api().operation() };
+    let path = format!("/{}", call.route.template.join("/"));
+    let address = call.extras.client_ip.as_deref().and_then(|ip| ip.parse().ok());
+    if caller.may_ask(address, operation, &path) {
+        return Ok(caller);
+    }
+    Err(Error::caller(
+        Kind::Forbidden,
+        "this key may not be used from this address or for this operation; ask its administrator",
+    ))
+}
+
+fn unavailable() -> Error {
+    Error::gateway(Kind::BudgetUnavailable, "credentials cannot be checked at the moment; try again shortly")
         .with_code("identity_unavailable")
 }
 

@@ -30,12 +30,13 @@ mod tail;
 /// One place a call may go, with everything an attempt needs.
 pub mod target;
 
+use crate::identity::Identity;
+use ::identity::Tokens;
 use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
 use config::{Config, Prices};
 use conversation::{Keep, Memory, kept::Asked};
 use domain::{Clock, Error, Operation};
 use futures::FutureExt;
-use identity::Identity;
 use providers::Providers;
 use routing::Names;
 use settlement::Settlement;
@@ -71,9 +72,10 @@ impl Gateway {
         ledger: Arc<Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let tokens = providers.dialer().map(|dialer| Tokens::new(&config.identity, dialer)).unwrap_or_default();
         Self {
             names: Names::new(config.clone(), providers, Prices::builtin()),
-            identity: Identity::new(keys, clock.clone()),
+            identity: Identity::new(keys, tokens, clock.clone()),
             config,
             ledger,
             clock,

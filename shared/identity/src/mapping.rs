@@ -1,6 +1,10 @@
 //! Who somebody is here: a synthetic virtual key with a stable id, and the roles they have.
 
-use domain::{KeyId, Timestamp, key::VirtualKey, role::Role};
+use domain::{
+    KeyId, Timestamp,
+    key::{Allowed, VirtualKey},
+    role::Role,
+};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -45,8 +49,9 @@ impl Who<'_> {
         key.user_id = self.user;
         key.team_id = self.team;
         key.organization_id = self.organization;
-        key.models = self.models.to_vec();
-        key.providers = self.providers.to_vec();
+        key.project_id = self.project;
+        key.allowed =
+            Allowed { models: self.models.to_vec(), providers: self.providers.to_vec(), ..Allowed::default() };
         key.expires_at = Some(self.until);
         Identity { key: Arc::new(key), roles: self.roles, is_mapped: !self.models.is_empty() }
     }

@@ -135,6 +135,7 @@ pub struct Providers {
     by_name: HashMap<ProviderName, Arc<dyn Upstream>>,
     listing: Vec<Listing>,
     media: Option<Media>,
+    dialer: Option<Dialer>,
 }
 
 /// One line of the list of providers.
@@ -185,7 +186,8 @@ impl Providers {
         renewal: Option<Arc<dyn Renewal>>,
     ) -> Result<Providers, Unusable> {
         let media = Media::build(&config.media, dialer, aws).await;
-        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new(), media };
+        let mut providers =
+            Providers { by_name: HashMap::new(), listing: Vec::new(), media, dialer: Some(dialer.clone()) };
         for provider in &config.providers {
             let upstream = upstream(provider, dialer, aws, renewal.clone())
                 .await
@@ -197,11 +199,16 @@ impl Providers {
 
     /// Exactly these, for tests and benchmarks.
     pub fn of(upstreams: impl IntoIterator<Item = (ProviderName, Arc<dyn Upstream>)>) -> Providers {
-        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new(), media: None };
+        let mut providers = Providers { by_name: HashMap::new(), listing: Vec::new(), media: None, dialer: None };
         for (name, upstream) in upstreams {
             providers.add(&name, name.as_str(), upstream);
         }
         providers
+    }
+
+    /// What they are dialled with, if anything is dialled.
+    pub fn dialer(&self) -> Option<&Dialer> {
+        self.dialer.as_ref()
     }
 
     /// The provider of that name.

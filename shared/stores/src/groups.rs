@@ -228,7 +228,7 @@ fn read(kind: GroupKind, item: &Item) -> Option<Group> {
         organization_id: text("organization_id"),
         team_id: text("team_id"),
         role: text("role"),
-        allowed: policy::allowed(item),
+        allowed: policy::allowed(item)?,
         limits: policy::limits(item)?,
         blocked: item.flag("blocked"),
         tags: item.labels("tags"),

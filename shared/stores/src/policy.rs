@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub fn onto(item: Item, allowed: &Allowed, limits: &Limits) -> Item {
     item.with_some("models", filled(&allowed.models))
         .with_some("providers", filled(&allowed.providers))
+        .with_some("routes", filled(&allowed.routes))
+        .with_some("networks", filled(&allowed.networks.iter().map(ToString::to_string).collect::<Vec<_>>()))
         .with_some("max_budget", limits.max_budget)
         .with("budget_period", limits.budget_period.name())
         .with_some("budgets", list(&limits.budgets, budget_value))
@@ -25,9 +27,15 @@ pub fn onto(item: Item, allowed: &Allowed, limits: &Limits) -> Item {
         .with_some("observe", limits.observe.then_some(true))
 }
 
-/// The allow-lists of an item.
-pub fn allowed(item: &Item) -> Allowed {
-    Allowed { models: item.texts("models"), providers: item.texts("providers") }
+/// The allow-lists of an item; `None` if they cannot be read, for what is not understood must not open anything.
+pub fn allowed(item: &Item) -> Option<Allowed> {
+    let networks = item.texts("networks");
+    Some(Allowed {
+        models: item.texts("models"),
+        providers: item.texts("providers"),
+        routes: item.texts("routes"),
+        networks: networks.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?,
+    })
 }
 
 /// The limits of an item; `None` if they cannot be read, for a limit that is not understood must not be lifted.
@@ -125,9 +133,14 @@ mod tests {
             ],
             observe: true,
         };
-        let allowed_before = Allowed { models: vec!["gpt-*".to_owned()], providers: Vec::new() };
+        let allowed_before = Allowed {
+            models: vec!["gpt-*".to_owned()],
+            networks: vec!["192.0.2.0/24".parse().unwrap(), "::1".parse().unwrap()],
+            routes: vec!["chat".to_owned()],
+            ..Allowed::default()
+        };
         let item = onto(Item::at("a", "b"), &allowed_before, &limits);
-        assert_eq!((super::limits(&item), allowed(&item)), (Some(limits), allowed_before));
+        assert_eq!((super::limits(&item), allowed(&item)), (Some(limits), Some(allowed_before)));
     }
 
     #[test]

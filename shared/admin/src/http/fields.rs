@@ -2,7 +2,7 @@
 //!
 //! Values stay text until somebody says what they must be: money is read from the digits that were written.
 
-use domain::{Error, Json, Kind, Timestamp, Usd};
+use domain::{Error, Json, Kind, Timestamp, Usd, network::Network};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor},
@@ -152,6 +152,16 @@ impl<'b> Field<'b> {
             return Err(self.wrong("must hold names of 1 to 256 visible ASCII characters, with * at the end at most"));
         }
         Ok(patterns)
+    }
+
+    /// At most `most` blocks of IP addresses.
+    pub fn networks(&self, most: usize) -> Result<Vec<Network>, Error> {
+        let texts: Vec<String> = self.read("a list of IP addresses and blocks")?;
+        if texts.len() > most {
+            return Err(self.wrong(format_args!("must have at most {most} entries")));
+        }
+        let read = |text: &String| text.parse().map_err(|why| self.wrong(format_args!("is not accepted: {why}")));
+        texts.iter().map(read).collect()
     }
 
     /// Dollars, from the digits that were written: a number or decimal text [M14].

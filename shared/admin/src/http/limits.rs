@@ -10,9 +10,11 @@ use domain::{
 use serde::Serialize;
 
 /// The fields that [`write`] takes.
-pub const WRITABLE: [&str; 8] = [
+pub const WRITABLE: [&str; 10] = [
     "models",
     "providers",
+    "allowed_routes",
+    "allowed_ips",
     "max_budget_usd",
     "budget_period",
     "budgets",
@@ -43,6 +45,8 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
     match field.name.as_str() {
         "models" => allowed.models = optional(field, patterns)?.unwrap_or_default(),
         "providers" => allowed.providers = optional(field, patterns)?.unwrap_or_default(),
+        "allowed_routes" => allowed.routes = optional(field, patterns)?.unwrap_or_default(),
+        "allowed_ips" => allowed.networks = optional(field, |field| field.networks(MOST_PATTERNS))?.unwrap_or_default(),
         "max_budget_usd" => limits.max_budget = optional(field, Field::money)?,
         "budget_period" => limits.budget_period = optional(field, period)?.unwrap_or_default(),
         "budgets" => limits.budgets = optional(field, budgets)?.unwrap_or_default(),
@@ -104,6 +108,8 @@ pub fn consistent(limits: &Limits) -> Result<(), Error> {
 pub struct Shown<'l> {
     models: &'l [String],
     providers: &'l [String],
+    allowed_routes: &'l [String],
+    allowed_ips: Vec<String>,
     max_budget_usd: Option<String>,
     budget_period: Period,
     budgets: Vec<ShownBudget>,
@@ -129,6 +135,8 @@ impl<'l> Shown<'l> {
         Self {
             models: &allowed.models,
             providers: &allowed.providers,
+            allowed_routes: &allowed.routes,
+            allowed_ips: allowed.networks.iter().map(ToString::to_string).collect(),
             max_budget_usd: limits.max_budget.as_ref().map(Usd::to_string),
             budget_period: limits.budget_period,
             budgets: limits.budgets.iter().map(shown).collect(),

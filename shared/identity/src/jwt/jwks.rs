@@ -68,11 +68,16 @@ impl Jwks {
     /// # Errors
     /// There are no keys, and none can be had at the moment.
     pub async fn find(&self, kid: &str, now: Timestamp) -> Result<Found, Unavailable> {
-        if !self.state().wants_fetch(kid, now) {
-            return self.state().find(kid, now);
+        let state = self.state();
+        if state.has(kid, now, FRESH_MS) {
+            return state.find(kid, now);
         }
-        let _turn = self.fetching.lock().await;
-        // Whoever had the turn before may have brought what is missing.
+        // Old keys serve while somebody fetches; who has none waits for what is being fetched.
+        let _turn = match self.fetching.try_lock() {
+            Ok(turn) => turn,
+            Err(_) if state.has(kid, now, STALE_MS) => return state.find(kid, now),
+            Err(_) => self.fetching.lock().await,
+        };
         if self.state().wants_fetch(kid, now) {
             self.set(|state| state.tried = Some(now));
             if let Ok(by_kid) = self.fetch().await {
@@ -104,9 +109,14 @@ impl Jwks {
 }
 
 impl State {
+    /// Whether there is something under that name in keys that are younger than that.
+    fn has(&self, kid: &str, now: Timestamp, age_ms: u64) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.age(now) < age_ms && keys.by_kid.contains_key(kid))
+    }
+
     /// Whether keys are missing, old, or not the one asked for, and asking again is due.
     fn wants_fetch(&self, kid: &str, now: Timestamp) -> bool {
-        let wanted = self.keys.as_ref().is_none_or(|keys| keys.age(now) >= FRESH_MS || !keys.by_kid.contains_key(kid));
+        let wanted = !self.has(kid, now, FRESH_MS);
         let pause = if self.keys.is_some() { PAUSE_MS } else { FIRST_PAUSE_MS };
         wanted && self.tried.is_none_or(|tried| now.millis_since(tried) >= pause)
     }

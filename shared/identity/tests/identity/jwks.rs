@@ -138,7 +138,7 @@ async fn a_name_that_two_keys_share_names_neither() {
 #[tokio::test]
 async fn j1_short_rsa_keys_and_keys_for_other_purposes_are_not_used() {
     let signer = Signer::rsa();
-    let short = RsaKeyPair::from_pkcs8(include_bytes!("keys/rsa1024.der"));
+    let short = RsaKeyPair::from_der(include_bytes!("keys/rsa1024.der"));
     assert!(short.is_err(), "not even the signer takes it");
     let good = signer.jwk("k1");
     let with = |name: &str, value: Value| {

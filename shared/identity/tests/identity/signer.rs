@@ -27,11 +27,11 @@ const OTHER_RSA: &[u8] = include_bytes!("keys/rsa2048b.der");
 
 impl Signer {
     pub fn rsa() -> Self {
-        Self::Rsa(Box::new(RsaKeyPair::from_pkcs8(RSA).unwrap()))
+        Self::Rsa(Box::new(RsaKeyPair::from_der(RSA).unwrap()))
     }
 
     pub fn other_rsa() -> Self {
-        Self::Rsa(Box::new(RsaKeyPair::from_pkcs8(OTHER_RSA).unwrap()))
+        Self::Rsa(Box::new(RsaKeyPair::from_der(OTHER_RSA).unwrap()))
     }
 
     pub fn ec() -> Self {

@@ -92,7 +92,7 @@ impl KeyRecord {
             user_id: text("user_id"),
             organization_id: text("organization_id"),
             project_id: text("project_id"),
-            allowed: policy::allowed(item),
+            allowed: policy::allowed(item)?,
             limits: policy::limits(item)?,
             expires_at: item.moment("expires_at"),
             blocked: item.flag("blocked"),
