@@ -174,7 +174,12 @@ async fn every_field_of_a_key_is_kept(store: &Store) {
         user_id: Some("user".to_owned()),
         organization_id: Some("organization".to_owned()),
         project_id: Some("project".to_owned()),
-        allowed: Allowed { models: vec!["claude-*".to_owned()], providers: vec!["aws".to_owned()] },
+        allowed: Allowed {
+            models: vec!["claude-*".to_owned()],
+            providers: vec!["aws".to_owned()],
+            routes: vec!["chat".to_owned()],
+            networks: vec!["192.0.2.0/24".parse().unwrap()],
+        },
         limits: Limits {
             max_budget: Some(usd("12.5")),
             budget_period: Period::Weekly,
