@@ -88,6 +88,21 @@ async fn betas_that_a_model_family_has_not_are_named_and_strict_translation_refu
 }
 
 #[tokio::test]
+async fn betas_in_a_converse_body_become_a_header_on_anthropics_wire() {
+    let portunus = Portunus::start().await;
+    let body = json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}],
+        "additionalModelRequestFields": {"anthropic_beta": [BETWEEN, "not-a-beta"], "top_k": 5}});
+    let path = harness::converse_path("up-anthropic/claude-sonnet-4-5", false);
+    let reply = portunus.post(&path, &body.to_string()).await;
+    assert_eq!((reply.status, reply.header("x-portunus-dropped")), (200, named(&["not-a-beta"]).as_str()));
+    let seen = &portunus.upstream.requests()[0];
+    assert_eq!((seen.header("anthropic-beta"), &seen.json()["top_k"]), (Some(BETWEEN), &json!(5)));
+    let path = harness::converse_path("up-bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", false);
+    assert_eq!(portunus.post(&path, &body.to_string()).await.header("x-portunus-dropped"), "");
+    assert_eq!(portunus.upstream.requests()[1].json(), body);
+}
+
+#[tokio::test]
 async fn claude_code_works_on_every_provider() {
     let portunus = Portunus::start().await;
     for model in harness::MODELS {

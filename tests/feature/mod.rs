@@ -17,6 +17,7 @@ mod last_byte;
 mod limits;
 mod media;
 mod models;
+mod parameters;
 mod passthrough;
 mod responses;
 mod routes;

@@ -6,6 +6,7 @@ use domain::{Alias, ModelName, ProviderName};
 
 use crate::{
     check::Scope,
+    parameters::{Parameters, RawParameters},
     prices::{Rates, RawPrice},
     raw::{At, Reader, Text, millis, raw, words},
 };
@@ -27,7 +28,13 @@ pub struct Model {
 impl Model {
     /// A model with one target and every setting at its default.
     pub fn simple(name: &str, provider: &str, model: &str) -> Model {
-        let target = Target { provider: provider.into(), model: model.into(), weight: 1, price: None };
+        let target = Target {
+            provider: provider.into(),
+            model: model.into(),
+            weight: 1,
+            price: None,
+            parameters: Parameters::default(),
+        };
         Model {
             name: name.into(),
             aliases: Vec::new(),
@@ -68,6 +75,8 @@ pub struct Target {
     pub weight: u32,
     /// The operator's own price, over the catalogue's.
     pub price: Option<Rates>,
+    /// What the model takes, over the rules of the catalogue.
+    pub parameters: Parameters,
 }
 
 /// Models to try after this one's targets, by why they failed.
@@ -164,6 +173,8 @@ raw! {
         weight: At<u64>,
         /// The price, over the catalogue's.
         price: RawPrice,
+        /// What the model takes of its wire's parameters, over the catalogue's rules.
+        parameters: RawParameters,
     }
 }
 
@@ -257,9 +268,10 @@ impl RawTarget {
         let provider = reader.required(self.at, "provider", self.provider);
         let model = reader.required(self.at, "model", self.model);
         let price = self.price.and_then(|price| price.check(reader));
+        let parameters = self.parameters.map(|said| said.check(reader)).unwrap_or_default();
         let weight = self.weight.map_or(Some(1), |weight| small(reader, "weight", weight, 1..=1_000_000));
         let provider = scope.provider(reader, &provider?);
-        Some(Target { provider: provider?, model: model?.text.into(), weight: weight?, price })
+        Some(Target { provider: provider?, model: model?.text.into(), weight: weight?, price, parameters })
     }
 }
 

@@ -1,185 +1,139 @@
-//! What models take of the parameters of their wire: `catalog/parameters.yaml`.
+//! What models take of the parameters of their wire: `catalog/parameters.yaml`, and over it what a target says of itself.
 
-use std::sync::OnceLock;
+use crate::raw::{At, Reader, raw, words};
 
-use crate::{
-    Problem,
-    raw::{Reader, Text, raw},
-    substitute::ProcessEnv,
-    yaml,
-};
+mod rules;
 
-const FILE: &str = "parameters.yaml";
-const TEXT: &str = include_str!("../catalog/parameters.yaml");
+pub use rules::of;
 
-/// What a model takes. `None`: nothing is said, and the price table tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a model takes. `None`: nothing is said; then the price table tells, or the wire does as it does with any model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
     /// `temperature`, `top_p`, `top_k`.
-    pub sampling: bool,
+    pub sampling: Option<bool>,
     /// `temperature` or `top_p`, but not both at once.
-    pub one_of_temperature_and_top_p: bool,
+    pub one_of_temperature_and_top_p: Option<bool>,
     /// An effort instead of a budget of tokens.
-    pub adaptive_thinking: bool,
+    pub adaptive_thinking: Option<bool>,
     /// `max_completion_tokens` only, an effort, and no sampling.
-    pub openai_reasoning: bool,
+    pub openai_reasoning: Option<bool>,
     /// Prompt-cache marks.
     pub prompt_caching: Option<bool>,
     /// A JSON schema for its answer.
     pub response_schema: Option<bool>,
+    pub thinking: Option<Thinking>,
+    /// The smallest budget of thinking, in tokens.
+    pub least_thinking_budget: Option<u64>,
+    /// The largest budget of thinking, in tokens.
+    pub most_thinking_budget: Option<u64>,
+    /// Thinking cannot be turned off.
+    pub always_thinks: Option<bool>,
+    pub least_thinking_level: Option<Level>,
+    /// The most stop sequences.
+    pub stop_sequences: Option<u64>,
 }
 
-impl Default for Parameters {
-    /// Everything, as a model that nothing is known of.
-    fn default() -> Self {
-        Self {
-            sampling: true,
-            one_of_temperature_and_top_p: false,
-            adaptive_thinking: false,
-            openai_reasoning: false,
-            prompt_caching: None,
-            response_schema: None,
+/// How a model is told to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinking {
+    Budget,
+    Level,
+    /// It does not think, and refuses to be asked.
+    None,
+}
+
+words!(Thinking {
+    "budget" => Thinking::Budget,
+    "level" => Thinking::Level,
+    "none" => Thinking::None,
+});
+
+/// The lowest level of thinking that a model knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Low,
+    Minimal,
+}
+
+words!(Level {
+    "low" => Level::Low,
+    "minimal" => Level::Minimal,
+});
+
+impl Parameters {
+    /// This, and where it says nothing, the other.
+    #[must_use]
+    pub fn or(self, other: Parameters) -> Parameters {
+        Parameters {
+            sampling: self.sampling.or(other.sampling),
+            one_of_temperature_and_top_p: self.one_of_temperature_and_top_p.or(other.one_of_temperature_and_top_p),
+            adaptive_thinking: self.adaptive_thinking.or(other.adaptive_thinking),
+            openai_reasoning: self.openai_reasoning.or(other.openai_reasoning),
+            prompt_caching: self.prompt_caching.or(other.prompt_caching),
+            response_schema: self.response_schema.or(other.response_schema),
+            thinking: self.thinking.or(other.thinking),
+            least_thinking_budget: self.least_thinking_budget.or(other.least_thinking_budget),
+            most_thinking_budget: self.most_thinking_budget.or(other.most_thinking_budget),
+            always_thinks: self.always_thinks.or(other.always_thinks),
+            least_thinking_level: self.least_thinking_level.or(other.least_thinking_level),
+            stop_sequences: self.stop_sequences.or(other.stop_sequences),
         }
     }
 }
 
-/// One rule.
-#[derive(Clone, Debug)]
-struct Rule {
-    contains: Vec<String>,
-    begins: Vec<String>,
-    takes: Parameters,
-}
-
 raw! {
-    /// All rules; the first that fits a model counts.
-    struct RawRules {
-        /// In order.
-        rules: Vec<RawRule>,
-    }
-}
-
-raw! {
-    /// What some models take.
-    struct RawRule {
-        /// Pieces of their names.
-        contains: Vec<Text>,
-        /// Beginnings of their names, without a route before them.
-        begins: Vec<Text>,
-        /// They take temperature, top_p and top_k.
+    /// What a model takes of its wire's parameters; what it does not take is left out on translation, and named.
+    struct RawParameters {
+        /// It takes temperature, top_p and top_k.
         sampling: bool,
-        /// They take temperature or top_p, but not both at once.
+        /// It takes temperature or top_p, but not both at once.
         one_of_temperature_and_top_p: bool,
-        /// They think by an effort instead of a budget.
+        /// It thinks by an effort instead of a budget.
         adaptive_thinking: bool,
-        /// They take what OpenAI's reasoning models take.
+        /// It takes what OpenAI's reasoning models take.
         openai_reasoning: bool,
-        /// They take prompt-cache marks.
+        /// It takes prompt-cache marks.
         prompt_caching: bool,
-        /// They take a JSON schema for their answer.
+        /// It takes a JSON schema for its answer.
         response_schema: bool,
-        /// Where that is said.
-        why: Text,
+        /// How it is told to think: by a budget of tokens, by a level, or not at all.
+        thinking: Thinking,
+        /// The smallest budget of thinking, in tokens.
+        least_thinking_budget: At<u64>,
+        /// The largest budget of thinking, in tokens.
+        most_thinking_budget: u64,
+        /// Its thinking cannot be turned off.
+        always_thinks: bool,
+        /// The lowest level of thinking it knows.
+        least_thinking_level: Level,
+        /// The most stop sequences it takes.
+        stop_sequences: At<u64>,
     }
 }
 
-/// What a model of that name takes, wherever it is served.
-pub fn of(model: &str) -> Parameters {
-    let rule = rules().iter().find(|rule| rule.fits(model));
-    rule.map_or_else(Parameters::default, |rule| rule.takes)
-}
-
-impl Rule {
-    fn fits(&self, model: &str) -> bool {
-        let bare = model.rsplit('/').next().unwrap_or(model);
-        self.contains.iter().any(|piece| model.contains(piece.as_str()))
-            || self.begins.iter().any(|start| bare.starts_with(start.as_str()))
-    }
-}
-
-fn rules() -> &'static [Rule] {
-    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
-    RULES.get_or_init(|| read().unwrap_or_default())
-}
-
-/// Reads the file; a test holds it to having no problems.
-fn read() -> Result<Vec<Rule>, Vec<Problem>> {
-    let mut reader = Reader::new(FILE, &ProcessEnv);
-    let mut faults = Vec::new();
-    let raw = match yaml::parse(TEXT, &mut faults) {
-        Ok(node) => <RawRules as crate::raw::Read>::read(&node, &mut reader),
-        Err((at, message)) => {
-            reader.wrong(at, message);
-            None
+impl RawParameters {
+    pub(crate) fn check(self, reader: &mut Reader) -> Parameters {
+        if let (Some(least), Some(most)) = (self.least_thinking_budget, self.most_thinking_budget)
+            && least.value > most
+        {
+            reader.wrong(least.at, "least_thinking_budget is above most_thinking_budget");
         }
-    };
-    faults.into_iter().for_each(|(at, message)| reader.wrong(at, message));
-    let rules = raw.and_then(|raw| raw.rules).unwrap_or_default();
-    let rules: Vec<Rule> = rules.into_iter().map(|rule| rule.check(&mut reader)).collect();
-    if reader.problems.is_empty() { Ok(rules) } else { Err(reader.problems) }
-}
-
-impl RawRule {
-    fn check(self, reader: &mut Reader) -> Rule {
-        let texts = |texts: Option<Vec<Text>>| texts.unwrap_or_default().into_iter().map(|text| text.text).collect();
-        let rule = Rule {
-            contains: texts(self.contains),
-            begins: texts(self.begins),
-            takes: Parameters {
-                sampling: self.sampling.unwrap_or(true),
-                one_of_temperature_and_top_p: self.one_of_temperature_and_top_p.unwrap_or(false),
-                adaptive_thinking: self.adaptive_thinking.unwrap_or(false),
-                openai_reasoning: self.openai_reasoning.unwrap_or(false),
-                prompt_caching: self.prompt_caching,
-                response_schema: self.response_schema,
-            },
-        };
-        if rule.contains.is_empty() && rule.begins.is_empty() {
-            reader.wrong(self.at, "no model is named: give contains or begins");
+        if let Some(stops) = self.stop_sequences.filter(|stops| stops.value > 1000) {
+            reader.wrong(stops.at, "stop_sequences is out of range, allowed: 0 to 1000");
         }
-        if self.why.is_none() {
-            reader.wrong(self.at, "why is missing");
-        }
-        rule
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_file_has_no_problems_and_every_rule_counts_for_what_it_names() {
-        let rules = read().unwrap();
-        assert!(!rules.is_empty());
-        for (at, rule) in rules.iter().enumerate() {
-            for name in rule.contains.iter().chain(&rule.begins) {
-                let first = rules.iter().position(|rule| rule.fits(name));
-                assert_eq!(first, Some(at), "{name} is taken by an earlier rule");
-            }
-        }
-    }
-
-    #[test]
-    fn claudes_generations_differ_in_sampling_and_thinking_wherever_they_are_served() {
-        for model in ["claude-opus-4-8", "us.anthropic.claude-opus-4-8-v1:0", "anthropic/claude-sonnet-5"] {
-            let takes = of(model);
-            assert!(!takes.sampling && takes.adaptive_thinking, "{model}");
-        }
-        for model in ["claude-sonnet-4-5", "global.anthropic.claude-haiku-4-5-20251001-v1:0"] {
-            let takes = of(model);
-            assert!(takes.sampling && takes.one_of_temperature_and_top_p && !takes.adaptive_thinking, "{model}");
-        }
-        assert_eq!(of("claude-3-5-haiku-20241022"), Parameters::default());
-    }
-
-    #[test]
-    fn openais_reasoning_models_are_those_whose_names_begin_so() {
-        for model in ["o1", "o3-mini", "openai/o4-mini", "gpt-5", "gpt-5-mini", "gpt-5.1-codex"] {
-            assert!(of(model).openai_reasoning, "{model}");
-        }
-        for model in ["gpt-4o", "gpt-5-chat-latest", "gpt-oss-120b", "meta-llama/llama-3-pro1", "unknown"] {
-            assert_eq!(of(model), Parameters::default(), "{model}");
+        Parameters {
+            sampling: self.sampling,
+            one_of_temperature_and_top_p: self.one_of_temperature_and_top_p,
+            adaptive_thinking: self.adaptive_thinking,
+            openai_reasoning: self.openai_reasoning,
+            prompt_caching: self.prompt_caching,
+            response_schema: self.response_schema,
+            thinking: self.thinking,
+            least_thinking_budget: self.least_thinking_budget.map(|least| least.value),
+            most_thinking_budget: self.most_thinking_budget,
+            always_thinks: self.always_thinks,
+            least_thinking_level: self.least_thinking_level,
+            stop_sequences: self.stop_sequences.map(|stops| stops.value),
         }
     }
 }

@@ -156,6 +156,36 @@ pub struct Abilities {
     pub adaptive_thinking: bool,
     /// An OpenAI reasoning model: `max_completion_tokens` only, no sampling parameters.
     pub openai_reasoning: bool,
+    /// How it is told to think. `None`: as its wire tells any model.
+    pub thinking: Option<Thinking>,
+    /// The most stop sequences. `None`: as many as its wire's own API takes.
+    pub stop_sequences: Option<usize>,
+}
+
+/// How a model is told to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinking {
+    /// By a budget of tokens in this range; thinking can be turned off where `can_stop`.
+    Budget { least: u64, most: u64, can_stop: bool },
+    /// By level, of which `least` is the lowest; it never stops. A budget is taken, too.
+    Level { least: &'static str },
+    /// It does not, and refuses to be asked.
+    No,
+}
+
+impl Abilities {
+    /// A budget of thinking within the model's range, whose lower end is `usual` if nothing is said of it.
+    pub fn in_range(&self, budget: u64, usual: u64) -> u64 {
+        match self.thinking {
+            Some(Thinking::Budget { least, most, .. }) => budget.max(least).min(most),
+            _ => budget.max(usual),
+        }
+    }
+
+    /// The smallest budget of thinking.
+    pub fn least_budget(&self, usual: u64) -> u64 {
+        self.in_range(0, usual)
+    }
 }
 
 impl Default for Abilities {
@@ -167,6 +197,8 @@ impl Default for Abilities {
             one_of_temperature_and_top_p: false,
             adaptive_thinking: false,
             openai_reasoning: false,
+            thinking: None,
+            stop_sequences: None,
         }
     }
 }

@@ -35,6 +35,8 @@ const TARGET: Target<'static> = Target {
         one_of_temperature_and_top_p: false,
         adaptive_thinking: false,
         openai_reasoning: false,
+        thinking: None,
+        stop_sequences: None,
     },
     betas: &[],
 };

@@ -1,7 +1,10 @@
 //! One place a call may go, with everything an attempt needs.
 
-use config::{Quirks, Rates, parameters};
-use dialects::codec::Abilities;
+use config::{
+    Quirks, Rates,
+    parameters::{self, Level, Parameters},
+};
+use dialects::codec::{Abilities, Thinking};
 use domain::{Api, Error, Kind, ModelName, ProviderName, Service, Task, Wire};
 use http::HeaderValue;
 use providers::Upstream;
@@ -69,29 +72,60 @@ pub fn nothing_to_try() -> Error {
     Error::gateway(Kind::NoHealthyTarget, "no provider could be tried for this model; try again shortly")
 }
 
-/// What the price table and the rules of parameters say a model can do.
-pub fn abilities(model: &str, rates: Option<&Rates>) -> Abilities {
+/// What a target says of its model, the rules of parameters say and the price table says it can do, in this order.
+pub fn abilities(model: &str, rates: Option<&Rates>, said: Parameters) -> Abilities {
     let known = rates.filter(|rates| !rates.free && rates.context_window.is_some());
     let supports = known.map(|rates| rates.supports);
-    let takes = parameters::of(model);
+    let takes = said.or(parameters::of(model));
     Abilities {
         prompt_caching: takes.prompt_caching.unwrap_or(supports.is_none_or(|s| s.prompt_caching)),
         response_schema: takes.response_schema.unwrap_or(supports.is_none_or(|s| s.response_schema)),
-        sampling: takes.sampling,
-        one_of_temperature_and_top_p: takes.one_of_temperature_and_top_p,
-        adaptive_thinking: takes.adaptive_thinking,
-        openai_reasoning: takes.openai_reasoning,
+        sampling: takes.sampling.unwrap_or(true),
+        one_of_temperature_and_top_p: takes.one_of_temperature_and_top_p.unwrap_or(false),
+        adaptive_thinking: takes.adaptive_thinking.unwrap_or(false),
+        openai_reasoning: takes.openai_reasoning.unwrap_or(false),
+        thinking: thinking(&takes),
+        stop_sequences: takes.stop_sequences.and_then(|most| usize::try_from(most).ok()),
     }
+}
+
+/// How the model is told to think, if anything is said of that.
+fn thinking(takes: &Parameters) -> Option<Thinking> {
+    let ranged = takes.least_thinking_budget.is_some() || takes.most_thinking_budget.is_some();
+    Some(match takes.thinking.or(ranged.then_some(parameters::Thinking::Budget))? {
+        parameters::Thinking::None => Thinking::No,
+        parameters::Thinking::Level => {
+            Thinking::Level { least: if takes.least_thinking_level == Some(Level::Low) { "low" } else { "minimal" } }
+        }
+        parameters::Thinking::Budget => Thinking::Budget {
+            least: takes.least_thinking_budget.unwrap_or(1),
+            most: takes.most_thinking_budget.unwrap_or(u64::MAX),
+            can_stop: !takes.always_thinks.unwrap_or(false),
+        },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn by_name(model: &str) -> Abilities {
+        abilities(model, None, Parameters::default())
+    }
+
     #[test]
     fn parameter_rules_go_by_family() {
-        assert!(abilities("global.anthropic.claude-sonnet-4-5-20250929-v1:0", None).one_of_temperature_and_top_p);
-        assert!(abilities("gpt-5-mini", None).openai_reasoning);
-        assert_eq!(abilities("gpt-4o", None), Abilities::default());
+        assert!(by_name("global.anthropic.claude-sonnet-4-5-20250929-v1:0").one_of_temperature_and_top_p);
+        assert!(by_name("gpt-5-mini").openai_reasoning);
+        assert_eq!(by_name("gpt-4o"), Abilities::default());
+        assert_eq!(by_name("gemini-3-pro-preview").thinking, Some(Thinking::Level { least: "low" }));
+    }
+
+    #[test]
+    fn a_target_says_otherwise_of_its_model() {
+        let said = Parameters { most_thinking_budget: Some(9000), sampling: Some(false), ..Parameters::default() };
+        let able = abilities("claude-sonnet-4-5", None, said);
+        assert_eq!(able.thinking, Some(Thinking::Budget { least: 1024, most: 9000, can_stop: true }));
+        assert!(!able.sampling);
     }
 }

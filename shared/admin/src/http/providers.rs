@@ -3,7 +3,7 @@
 use super::{AdminState, reply};
 use axum::response::Response;
 use config::Provider;
-use domain::{Error, Wire};
+use domain::{Error, Service, Wire};
 use serde::Serialize;
 
 /// A provider as it is configured.
@@ -13,6 +13,8 @@ struct Shown<'c> {
     kind: &'c str,
     /// The wires it speaks, in order of preference.
     speaks: Vec<&'static str>,
+    /// What it offers beside chat, in order of preference.
+    services: Vec<&'static str>,
     region: Option<&'c str>,
     /// On by itself: not in the configuration's file.
     built_in: bool,
@@ -29,6 +31,7 @@ fn shown(provider: &Provider) -> Shown<'_> {
         name: provider.name.as_str(),
         kind: &provider.kind,
         speaks: provider.speaks.iter().copied().map(Wire::name).collect(),
+        services: provider.services.iter().copied().map(Service::name).collect(),
         region: provider.region.as_deref(),
         built_in: provider.built_in,
     }

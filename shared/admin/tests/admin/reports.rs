@@ -91,6 +91,8 @@ async fn providers_are_listed_without_credentials_headers_or_addresses() {
     let answer = world.get("/admin/v1/providers").await;
     let data = answer.json["data"].as_array().unwrap();
     assert!(data.iter().any(|provider| provider["name"] == "secretive"), "{}", answer.text);
+    let services = data.iter().filter_map(|provider| provider["services"].as_array()).flatten();
+    assert!(services.clone().any(|service| *service == "openai.embeddings"), "{}", answer.text);
     for hidden in [PROVIDER_KEY, "hidden.example.com", "x-team"] {
         assert!(!answer.text.contains(hidden));
     }

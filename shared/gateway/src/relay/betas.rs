@@ -26,10 +26,13 @@ impl<'a> Betas<'a> {
     /// Sorts what a call asks for. A body that passes through keeps its own list.
     pub fn of(call: &'a Call, body: &'a Node<'_>, target: &ResolvedTarget, wire: Wire, passes: bool) -> Self {
         let mut asked: Vec<&str> = call.extras.betas.iter().map(String::as_str).collect();
-        let in_body = call.api() == Api::Chat(Wire::BedrockInvoke) && !passes;
-        if in_body {
-            asked.extend(betas::in_body(body));
-        }
+        let holder = match call.api() {
+            Api::Chat(Wire::BedrockInvoke) if !passes => Some(body),
+            Api::Chat(Wire::BedrockConverse) if !passes => body.get("additionalModelRequestFields"),
+            _ => None,
+        };
+        asked.extend(holder.into_iter().flat_map(betas::in_body));
+        let in_body = holder.is_some();
         let has_place = matches!(wire, Wire::AnthropicMessages | Wire::BedrockConverse | Wire::BedrockInvoke);
         let known = |beta: &&str| has_place && target.quirks.betas.iter().any(|known| known == beta);
         let (taken, left) = asked.into_iter().partition(known);

@@ -1,7 +1,7 @@
 //! Names → targets: configured models and aliases, `provider/model`, routing patterns.
 
 use crate::target::{ResolvedTarget, TargetHeaders, abilities};
-use config::{Config, Prices, Provider, Rates, Retry, Timeout};
+use config::{Config, Prices, Provider, Rates, Retry, Timeout, parameters::Parameters};
 use dialects::{bedrock::invoke::needs_invoke, codec::offers};
 use domain::{ModelName, ProviderName, Wire};
 use http::HeaderValue;
@@ -78,7 +78,8 @@ impl Names {
     fn configured_model(&self, model: &config::Model) -> Named {
         let targets = model.targets.iter().filter_map(|target| {
             let provider = self.config.provider(&target.provider)?;
-            self.target(provider, &target.model, self.prices.for_target(provider, target))
+            let rates = self.prices.for_target(provider, target);
+            self.target(provider, &target.model, rates, target.parameters)
         });
         Named {
             names: std::iter::once(&model.name).chain(&model.aliases).map(|name| name.as_str().to_owned()).collect(),
@@ -94,7 +95,8 @@ impl Names {
             self.by_prefix(name).or_else(|| Some((self.config.routing.provider_for(name)?.clone(), name)))?;
         let provider = self.config.provider(&provider)?;
         let model = ModelName::from(model);
-        let target = self.target(provider, &model, self.prices.for_provider(provider, model.as_str()))?;
+        let target =
+            self.target(provider, &model, self.prices.for_provider(provider, model.as_str()), Parameters::default())?;
         Some(Named { names: Vec::new(), targets: vec![target], retry: Retry::default(), timeout: Timeout::default() })
     }
 
@@ -104,7 +106,13 @@ impl Names {
         (self.config.direct_models && self.config.provider(&provider).is_some()).then_some((provider, model))
     }
 
-    fn target(&self, provider: &Provider, model: &ModelName, rates: Option<Rates>) -> Option<Arc<ResolvedTarget>> {
+    fn target(
+        &self,
+        provider: &Provider,
+        model: &ModelName,
+        rates: Option<Rates>,
+        said: Parameters,
+    ) -> Option<Arc<ResolvedTarget>> {
         let upstream = self.providers.find(&provider.name)?.clone();
         let region = upstream.region().map(str::to_owned).or_else(|| provider.region.clone());
         Some(Arc::new(ResolvedTarget {
@@ -113,7 +121,7 @@ impl Names {
             direct_name: format!("{}/{model}", provider.name),
             speaks: spoken(upstream.wires(), model.as_str()),
             services: upstream.services().to_vec(),
-            abilities: abilities(model.as_str(), rates.as_ref()),
+            abilities: abilities(model.as_str(), rates.as_ref(), said),
             rates,
             quirks: provider.quirks.clone(),
             headers: TargetHeaders {

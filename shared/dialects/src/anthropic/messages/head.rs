@@ -117,18 +117,19 @@ pub fn edits(body: &Node<'_>, will: &Will<'_>) -> Vec<Edit> {
 /// A thinking budget must stay below the cap: one that does not any more is halved into it, or thinking is turned off.
 fn thinking_under(body: &Node<'_>, cap: u64) -> Option<Edit> {
     let budget = body.get("thinking")?.get("budget_tokens")?.as_integer().filter(|budget| *budget <= MAX_INTEGER)?;
-    match (budget >= cap, under_cap(budget, cap)) {
+    match (budget >= cap, under_cap(budget, MIN_BUDGET, cap)) {
         (false, _) => None,
         (true, Some(budget)) => Some(Edit::set(&["thinking", "budget_tokens"], budget.to_string())),
         (true, None) => Some(Edit::set(&["thinking"], r#"{"type":"disabled"}"#)),
     }
 }
 
-/// A thinking budget that fits below a cap that cannot be raised, leaving room to answer; `None` if no budget fits.
-pub fn under_cap(budget: u64, cap: u64) -> Option<u64> {
-    match budget.max(MIN_BUDGET) {
+/// A thinking budget that fits below a cap that cannot be raised, leaving room to answer; `None` if no budget of at least `least`
+/// fits.
+pub fn under_cap(budget: u64, least: u64, cap: u64) -> Option<u64> {
+    match budget.max(least) {
         fits if fits < cap => Some(fits),
-        _ if cap > MIN_BUDGET => Some((cap / 2).max(MIN_BUDGET)),
+        _ if cap > least => Some((cap / 2).max(least)),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What a model's name tells about the parameters OpenAI takes for it.
 
-use crate::codec::Target;
+use crate::codec::{Target, Thinking};
 
 /// The name without a route before it: `openai/gpt-5` is `gpt-5`.
 fn bare(model: &str) -> &str {
@@ -33,9 +33,10 @@ impl Target<'_> {
         self.abilities.openai_reasoning || reasons(self.model)
     }
 
-    /// Whether an effort may be asked for: everywhere but on OpenAI's models that do not reason.
+    /// Whether an effort may be asked for: everywhere but on models that do not think, as OpenAI's older ones.
     pub(in crate::openai) fn takes_effort(&self) -> bool {
-        self.openai_reasons() || !is_openais(self.model)
+        let thinks = self.abilities.thinking != Some(Thinking::No);
+        thinks && (self.openai_reasons() || !is_openais(self.model))
     }
 
     /// The field of the output cap.

@@ -1,7 +1,10 @@
 //! How long an answer may be and how hard to think about it: the two bound each other.
 
-use super::{super::extras, super::head::under_cap, turns::Conversation};
-use crate::{codec::Target, json::write::Object};
+use super::{super::extras, super::head::MIN_BUDGET, super::head::under_cap, turns::Conversation};
+use crate::{
+    codec::{Abilities, Target, Thinking as Told},
+    json::write::Object,
+};
 use domain::chat::{Reasoning, Request};
 
 /// Thinking budgets of effort levels, in tokens; the field's usual table, the smallest raised to what the provider takes.
@@ -61,7 +64,8 @@ pub fn plan(request: &Request, target: &Target<'_>, talk: &Conversation<'_>, dro
     let (thinking, effort) = wanted(request, target.abilities.adaptive_thinking);
     let plan = |max_tokens, thinking| Plan { max_tokens, thinking, effort };
     let Thinking::Budget(budget) = thinking else { return plan(cap.tokens, thinking) };
-    let fitted = if talk.goes_on_without_thoughts() { None } else { cap.with(budget, target.max_output) };
+    let cannot = talk.goes_on_without_thoughts() || target.abilities.thinking == Some(Told::No);
+    let fitted = if cannot { None } else { cap.with(budget, target) };
     match fitted {
         Some((max_tokens, budget)) => plan(max_tokens, Thinking::Budget(budget)),
         None => {
@@ -122,12 +126,13 @@ impl Cap {
     }
 
     /// The cap and the budget that go together: a budget fits below a hard cap, a soft one is raised above the budget.
-    fn with(&self, budget: u64, max_output: Option<u64>) -> Option<(u64, u64)> {
-        let budget = budget.max(super::super::head::MIN_BUDGET);
+    fn with(&self, budget: u64, target: &Target<'_>) -> Option<(u64, u64)> {
+        let able: &Abilities = &target.abilities;
+        let budget = able.in_range(budget, MIN_BUDGET);
         let cap = match self.hard || budget < self.tokens {
             true => self.tokens,
-            false => budget.saturating_add(self.tokens).min(max_output.unwrap_or(u64::MAX)),
+            false => budget.saturating_add(self.tokens).min(target.max_output.unwrap_or(u64::MAX)),
         };
-        Some((cap, under_cap(budget, cap)?))
+        Some((cap, under_cap(budget, able.least_budget(MIN_BUDGET), cap)?))
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! What has a canonical home is read; if anything else is there, the whole object is kept for Bedrock as well.
 
-use crate::json::{Kind, Node};
+use crate::{
+    anthropic::betas,
+    json::{Kind, Node},
+};
 use domain::{
     Json,
     chat::{Reasoning, ToolChoice},
@@ -18,6 +21,8 @@ pub struct Additional {
     pub one_call_at_most: bool,
     /// Claude's `tool_choice` beside it.
     pub choice: Option<ToolChoice>,
+    /// Claude's `anthropic_beta`.
+    pub betas: Option<Json>,
     /// All of it, if not all of it was understood.
     pub rest: Option<Json>,
 }
@@ -46,6 +51,7 @@ impl Additional {
             "inferenceConfig" => only(value, &["topK"]) && value.get("topK").is_some_and(|k| self.take_top_k(k)),
             "tool_choice" => self.take_tool_choice(value),
             "max_tokens" => value.as_integer().is_some(),
+            betas::FIELD => self.take_betas(value),
             _ => false,
         }
     }
@@ -74,6 +80,12 @@ impl Additional {
             _ => return false,
         }
         only(value, &["type"])
+    }
+
+    fn take_betas(&mut self, value: &Node<'_>) -> bool {
+        let names = value.is_array() && value.elements().iter().all(|beta| beta.as_str().is_some());
+        self.betas = names.then(|| value.json());
+        names
     }
 
     fn take_top_k(&mut self, value: &Node<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 use super::additional::{self, Additional};
 use crate::{
+    anthropic::betas,
     bedrock::converse::{content, head},
     codec::Envelope,
     json::Node,
@@ -177,7 +178,9 @@ fn apply(additional: Additional, effort: Option<String>, request: &mut Request) 
         }
         (reasoning, None) => reasoning,
     };
-    if let Some(rest) = additional.rest {
-        request.extensions.push(Wire::BedrockConverse, "additionalModelRequestFields", rest);
+    match (additional.rest, additional.betas) {
+        (Some(rest), _) => request.extensions.push(Wire::BedrockConverse, "additionalModelRequestFields", rest),
+        (None, Some(betas)) => request.extensions.push(Wire::BedrockConverse, betas::FIELD, betas),
+        (None, None) => {}
     }
 }

@@ -154,7 +154,7 @@ impl Writer<'_> {
 
     fn extensions(&self, o: &mut Object<'_>) {
         let ours = self.request.extensions.of(Wire::BedrockConverse);
-        let merged = ["additionalModelRequestFields", "outputConfig"];
+        let merged = ["additionalModelRequestFields", "anthropic_beta", "outputConfig"];
         for (key, json) in ours.filter(|(key, _)| !merged.contains(key)) {
             o.json(key, json);
         }

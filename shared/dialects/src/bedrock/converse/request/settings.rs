@@ -56,7 +56,12 @@ impl Writer<'_> {
 
     fn stop(&mut self) -> Vec<String> {
         let all = &self.request.sampling.stop;
-        let kept: Vec<String> = all.iter().filter(|stop| !stop.trim().is_empty()).take(STOPS).cloned().collect();
+        let kept: Vec<String> = all
+            .iter()
+            .filter(|stop| !stop.trim().is_empty())
+            .take(self.target.abilities.stop_sequences.unwrap_or(STOPS))
+            .cloned()
+            .collect();
         if kept.len() < all.len() {
             self.drop("stop");
         }
@@ -72,6 +77,9 @@ impl Writer<'_> {
         let mut fields = Fields::of(self.extension("additionalModelRequestFields"));
         OTHER_CAPS.iter().for_each(|cap| fields.remove(cap));
         self.nested(&mut fields);
+        if let Some(own) = self.extension(betas::FIELD) {
+            fields.add(betas::FIELD, own.as_str().to_owned());
+        }
         match self.thinking.field.take() {
             Some((key, text)) => {
                 let thinks_as_asked = key == "thinking" && text.contains("adaptive");

@@ -1,9 +1,13 @@
 //! Reasoning, as each family is asked for it.
 
-use crate::{bedrock::converse::family::Family, codec::Abilities, json::write};
+use crate::{
+    bedrock::converse::family::Family,
+    codec::{Abilities, Thinking},
+    json::write,
+};
 use domain::chat::Reasoning;
 
-/// The least budget Claude thinks with.
+/// The least budget Claude thinks with, if nothing else is said of the model.
 const LEAST: u64 = 1024;
 
 /// The output cap of a request.
@@ -44,13 +48,14 @@ pub fn plan(
     let Some(reasoning) = reasoning else { return plain };
     let dropped = Plan { dropped: Some(word(reasoning)), cap: cap.tokens, ..Plan::default() };
     match (family, is_off(reasoning)) {
+        (_, false) if abilities.thinking == Some(Thinking::No) => dropped,
         (Family::Claude, true) if abilities.adaptive_thinking || *reasoning == Reasoning::Disabled => {
             Plan { field: Some(("thinking", typed("disabled"))), ..plain }
         }
         (Family::Claude, true) => plain,
         (Family::Claude, false) if thoughts_missing => dropped,
         (Family::Claude, false) if abilities.adaptive_thinking => adaptive(reasoning, cap),
-        (Family::Claude, false) => budgeted(reasoning, cap).unwrap_or(dropped),
+        (Family::Claude, false) => budgeted(reasoning, cap, abilities).unwrap_or(dropped),
         (Family::Nova2, true) => Plan { field: Some(("reasoningConfig", typed("disabled"))), ..plain },
         (Family::Nova2, false) => nova(reasoning, cap, sampled),
         (Family::GptOss, false) => Plan { field: Some(("reasoning_effort", level(reasoning))), ..plain },
@@ -98,11 +103,11 @@ fn effort(reasoning: &Reasoning) -> Option<String> {
     }
 }
 
-/// The tokens an effort is worth, as gateways commonly have it; Claude thinks with 1,024 at least.
+/// The tokens an effort is worth, as gateways commonly have it.
 fn budget(reasoning: &Reasoning) -> u64 {
     match (reasoning, effort(reasoning).as_deref()) {
-        (Reasoning::Budget(budget), _) => (*budget).max(LEAST),
-        (_, Some("minimal" | "low")) => LEAST,
+        (Reasoning::Budget(budget), _) => *budget,
+        (_, Some("minimal" | "low")) => 1024,
         (_, Some("high")) => 4096,
         (_, Some("xhigh")) => 8192,
         (_, Some("max")) => 16384,
@@ -116,26 +121,26 @@ fn adaptive(reasoning: &Reasoning, cap: Cap) -> Plan {
 }
 
 /// Thinking with a budget below the cap; `None` if no budget fits.
-fn budgeted(reasoning: &Reasoning, cap: Cap) -> Option<Plan> {
-    let (budget, tokens) = fit(budget(reasoning), cap)?;
+fn budgeted(reasoning: &Reasoning, cap: Cap, abilities: &Abilities) -> Option<Plan> {
+    let (budget, tokens) = fit(abilities.in_range(budget(reasoning), LEAST), abilities.least_budget(LEAST), cap)?;
     let thinking = write::object(|o| {
         o.string("type", "enabled").number("budget_tokens", budget);
     });
     Some(Plan { field: Some(("thinking", thinking)), cap: tokens, claude_thinks: true, ..Plan::default() })
 }
 
-fn fit(budget: u64, cap: Cap) -> Option<(u64, Option<u64>)> {
+fn fit(budget: u64, least: u64, cap: Cap) -> Option<(u64, Option<u64>)> {
     match cap.tokens {
         None => {
             let most = cap.model_max.map_or(budget, |max| max.saturating_sub(1));
-            (most >= LEAST).then_some((budget.min(most), None))
+            (most >= least).then_some((budget.min(most), None))
         }
         Some(tokens) if budget < tokens => Some((budget, Some(tokens))),
-        Some(tokens) if tokens > LEAST => Some(((tokens / 2).max(LEAST), Some(tokens))),
+        Some(tokens) if tokens > least => Some(((tokens / 2).max(least), Some(tokens))),
         Some(_) if cap.enforced => None,
         Some(tokens) => {
-            let raised = tokens.saturating_add(LEAST).min(cap.model_max.unwrap_or(u64::MAX));
-            (raised > LEAST).then_some((LEAST, Some(raised)))
+            let raised = tokens.saturating_add(least).min(cap.model_max.unwrap_or(u64::MAX));
+            (raised > least).then_some((least, Some(raised)))
         }
     }
 }

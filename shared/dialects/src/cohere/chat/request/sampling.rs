@@ -44,7 +44,8 @@ pub fn write(o: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, dropp
         }
     }
     o.maybe_json("seed", sampling.seed.as_ref()).maybe_bool("logprobs", sampling.logprobs);
-    let stop: Vec<String> = sampling.stop.iter().take(STOPS).cloned().collect();
+    let stop: Vec<String> =
+        sampling.stop.iter().take(target.abilities.stop_sequences.unwrap_or(STOPS)).cloned().collect();
     o.maybe_strings("stop_sequences", &stop);
     for (name, lost) in [
         ("stop", stop.len() < sampling.stop.len()),

@@ -2,6 +2,7 @@
 
 use super::super::{fields, head::config, schema};
 use crate::{
+    codec::Abilities,
     json::{Node, write::Object},
     malformed::Malformed,
 };
@@ -114,7 +115,8 @@ fn budget(node: &Node<'_>) -> Result<Option<u64>, Malformed> {
 }
 
 /// Writes the sampling parameters.
-pub fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, dropped: &mut Vec<String>) {
+pub fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, abilities: &Abilities, dropped: &mut Vec<String>) {
+    let most = abilities.stop_sequences.unwrap_or(STOPS);
     o.maybe_json("temperature", sampling.temperature.as_ref())
         .maybe_json("topP", sampling.top_p.as_ref())
         .maybe_json("topK", sampling.top_k.as_ref())
@@ -123,8 +125,8 @@ pub fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, dropped: &mut Vec
         .maybe_json("frequencyPenalty", sampling.frequency_penalty.as_ref())
         .maybe_bool("responseLogprobs", sampling.logprobs)
         .maybe_number("logprobs", sampling.top_logprobs.map(u64::from));
-    o.maybe_strings("stopSequences", sampling.stop.get(..STOPS).unwrap_or(&sampling.stop));
-    if sampling.stop.len() > STOPS {
+    o.maybe_strings("stopSequences", sampling.stop.get(..most).unwrap_or(&sampling.stop));
+    if sampling.stop.len() > most {
         dropped.push("stop".to_owned());
     }
     if sampling.logit_bias.is_some() {

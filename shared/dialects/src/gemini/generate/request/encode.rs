@@ -71,9 +71,9 @@ fn write_config(o: &mut Object<'_>, request: &Request, target: &Target<'_>, drop
     let config = write::object(|o| {
         o.maybe_number("maxOutputTokens", cap.map(|cap| cap.min(target.max_output.unwrap_or(u64::MAX))));
         o.maybe_number("candidateCount", request.n.map(u64::from));
-        config::write_sampling(o, &request.sampling, dropped);
+        config::write_sampling(o, &request.sampling, &target.abilities, dropped);
         config::write_format(o, request, standard, dropped);
-        thinking::write(o, request.reasoning.as_ref(), target.model, dropped);
+        thinking::write(o, request.reasoning.as_ref(), target.abilities.thinking, dropped);
         config::write_own(o, &request.extensions);
     });
     if config != "{}" {

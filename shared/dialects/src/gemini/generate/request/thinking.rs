@@ -1,18 +1,20 @@
 //! How hard to think, in Gemini's words.
 
-use super::super::model::{Thinking, thinking};
-use crate::json::write::Object;
+use crate::{codec::Thinking, json::write::Object};
 use domain::chat::Reasoning;
 
+/// How a model is told to think of which nothing is known: as Gemini 2.5 Flash is.
+const USUAL: Thinking = Thinking::Budget { least: 1, most: 24_576, can_stop: true };
+
 /// Writes `thinkingConfig`. What the model cannot be told is named.
-pub fn write(o: &mut Object<'_>, reasoning: Option<&Reasoning>, model: &str, dropped: &mut Vec<String>) {
+pub fn write(o: &mut Object<'_>, reasoning: Option<&Reasoning>, thinking: Option<Thinking>, dropped: &mut Vec<String>) {
     let Some(reasoning) = reasoning else { return };
     let word = if matches!(reasoning, Reasoning::Effort(_)) { "reasoning_effort" } else { "thinking" };
-    let asked = match thinking(model) {
+    let asked = match thinking.unwrap_or(USUAL) {
         // What does not think need not be told not to.
         Thinking::No if is_off(reasoning) => return,
         Thinking::No => return dropped.push(word.to_owned()),
-        Thinking::Level => levelled(reasoning, model),
+        Thinking::Level { least } => levelled(reasoning, least),
         Thinking::Budget { least, most, can_stop } => budgeted(reasoning, least, most, can_stop),
     };
     if is_off(reasoning) && asked != Asked::Budget("0".to_owned()) {
@@ -45,8 +47,7 @@ fn is_off(reasoning: &Reasoning) -> bool {
 }
 
 /// By level; only the quicker models know the lowest one.
-fn levelled(reasoning: &Reasoning, model: &str) -> Asked {
-    let least = if model.contains("pro") { "low" } else { "minimal" };
+fn levelled(reasoning: &Reasoning, least: &'static str) -> Asked {
     match reasoning {
         Reasoning::Disabled => Asked::Level(least),
         Reasoning::Budget(tokens) => Asked::Budget(tokens.to_string()),
@@ -68,8 +69,8 @@ fn budgeted(reasoning: &Reasoning, least: u64, most: u64, can_stop: bool) -> Ask
         _ if is_off(reasoning) && can_stop => 0,
         _ if is_off(reasoning) => least,
         Reasoning::Adaptive { effort: None } | Reasoning::Disabled => return Asked::Budget("-1".to_owned()),
-        Reasoning::Budget(tokens) => (*tokens).clamp(least, most),
-        Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) } => budget(effort).clamp(least, most),
+        Reasoning::Budget(tokens) => (*tokens).max(least).min(most),
+        Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) } => budget(effort).max(least).min(most),
     };
     Asked::Budget(tokens.to_string())
 }
@@ -91,39 +92,44 @@ mod tests {
     use super::*;
     use crate::json::write::object;
 
-    fn written(reasoning: &Reasoning, model: &str) -> (String, Vec<String>) {
+    const FLASH: Thinking = USUAL;
+    const LITE: Thinking = Thinking::Budget { least: 512, most: 24_576, can_stop: true };
+    const PRO: Thinking = Thinking::Budget { least: 128, most: 32_768, can_stop: false };
+    const THIRD: Thinking = Thinking::Level { least: "minimal" };
+    const THIRD_PRO: Thinking = Thinking::Level { least: "low" };
+
+    fn written(reasoning: &Reasoning, thinking: Option<Thinking>) -> (String, Vec<String>) {
         let mut dropped = Vec::new();
-        (object(|o| write(o, Some(reasoning), model, &mut dropped)), dropped)
+        (object(|o| write(o, Some(reasoning), thinking, &mut dropped)), dropped)
     }
 
     #[test]
     fn every_generation_is_told_in_its_own_words() {
         let effort = |word: &str| Reasoning::Effort(word.into());
-        for (reasoning, model, expected) in [
-            (effort("high"), "gemini-2.5-flash", r#"{"thinkingBudget":4096,"includeThoughts":true}"#),
-            (effort("minimal"), "gemini-2.5-flash-lite", r#"{"thinkingBudget":512,"includeThoughts":true}"#),
-            (effort("high"), "gemini-3-pro-preview", r#"{"thinkingLevel":"HIGH","includeThoughts":true}"#),
-            (effort("minimal"), "gemini-3-pro-preview", r#"{"thinkingLevel":"LOW","includeThoughts":true}"#),
-            (Reasoning::Budget(90_000), "gemini-2.5-pro", r#"{"thinkingBudget":32768,"includeThoughts":true}"#),
-            (Reasoning::Budget(77), "gemini-3-flash", r#"{"thinkingBudget":77,"includeThoughts":true}"#),
-            (Reasoning::Disabled, "gemini-2.5-flash", r#"{"thinkingBudget":0,"includeThoughts":false}"#),
-            (Reasoning::Adaptive { effort: None }, "m", r#"{"thinkingBudget":-1,"includeThoughts":true}"#),
-            (Reasoning::Adaptive { effort: None }, "gemini-3-pro", r#"{"includeThoughts":true}"#),
+        for (reasoning, thinking, expected) in [
+            (effort("high"), Some(FLASH), r#"{"thinkingBudget":4096,"includeThoughts":true}"#),
+            (effort("minimal"), Some(LITE), r#"{"thinkingBudget":512,"includeThoughts":true}"#),
+            (effort("high"), Some(THIRD_PRO), r#"{"thinkingLevel":"HIGH","includeThoughts":true}"#),
+            (effort("minimal"), Some(THIRD_PRO), r#"{"thinkingLevel":"LOW","includeThoughts":true}"#),
+            (effort("minimal"), Some(THIRD), r#"{"thinkingLevel":"MINIMAL","includeThoughts":true}"#),
+            (Reasoning::Budget(90_000), Some(PRO), r#"{"thinkingBudget":32768,"includeThoughts":true}"#),
+            (Reasoning::Budget(77), Some(THIRD), r#"{"thinkingBudget":77,"includeThoughts":true}"#),
+            (Reasoning::Disabled, Some(FLASH), r#"{"thinkingBudget":0,"includeThoughts":false}"#),
+            (Reasoning::Adaptive { effort: None }, None, r#"{"thinkingBudget":-1,"includeThoughts":true}"#),
+            (Reasoning::Adaptive { effort: None }, Some(THIRD_PRO), r#"{"includeThoughts":true}"#),
         ] {
-            let (json, dropped) = written(&reasoning, model);
+            let (json, dropped) = written(&reasoning, thinking);
             assert_eq!((json, dropped.is_empty()), (format!(r#"{{"thinkingConfig":{expected}}}"#), true));
         }
     }
 
     #[test]
     fn what_cannot_be_told_is_named() {
-        for (reasoning, model) in [
-            (Reasoning::Disabled, "gemini-2.5-pro"),
-            (Reasoning::Disabled, "gemini-3-flash"),
-            (Reasoning::Budget(9), "gemini-2.0-flash"),
-        ] {
-            assert_eq!(written(&reasoning, model).1, ["thinking"], "{model}");
+        for (reasoning, thinking) in
+            [(Reasoning::Disabled, PRO), (Reasoning::Disabled, THIRD), (Reasoning::Budget(9), Thinking::No)]
+        {
+            assert_eq!(written(&reasoning, Some(thinking)).1, ["thinking"], "{thinking:?}");
         }
-        assert_eq!(written(&Reasoning::Disabled, "gemini-2.0-flash"), ("{}".to_owned(), Vec::new()));
+        assert_eq!(written(&Reasoning::Disabled, Some(Thinking::No)), ("{}".to_owned(), Vec::new()));
     }
 }

@@ -116,7 +116,8 @@ fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, 
             None => {}
         }
     }
-    let most = if model::is_openais(target.model) { STOPS } else { usize::MAX };
+    let usual = if model::is_openais(target.model) { STOPS } else { usize::MAX };
+    let most = target.abilities.stop_sequences.unwrap_or(usual);
     let stop: Vec<String> = sampling.stop.iter().take(most).cloned().collect();
     if stop.len() < sampling.stop.len() {
         dropped.push("stop".to_owned());

@@ -32,7 +32,8 @@ pub fn encode(request: &Request, target: &Target<'_>) -> Result<Encoded, Error> 
         let cap = cap.or(target.max_output).unwrap_or(target.default_output_cap);
         o.maybe_number("max_tokens", Some(cap.min(target.max_output.unwrap_or(u64::MAX))).filter(|cap| *cap > 0));
         write_sampling(o, &request.sampling, target, &mut dropped);
-        write_stop(o, &request.sampling.stop, prompt.transcript, &mut dropped);
+        let most = target.abilities.stop_sequences.unwrap_or(STOPS);
+        write_stop(o, &request.sampling.stop, most, prompt.transcript, &mut dropped);
         o.maybe_number("n", request.n.map(u64::from)).maybe_string("user", request.user.as_deref());
         write_stream(o, request);
         for (key, value) in request.extensions.of(Wire::OpenAiCompletions).filter(|(key, _)| *key != "stream_options") {
@@ -69,12 +70,12 @@ fn write_sampling(o: &mut Object<'_>, sampling: &Sampling, target: &Target<'_>, 
 }
 
 /// A transcript ends before its next turn, if there is room to say so.
-fn write_stop(o: &mut Object<'_>, stop: &[String], transcript: bool, dropped: &mut Vec<String>) {
-    if stop.len() > STOPS {
+fn write_stop(o: &mut Object<'_>, stop: &[String], most: usize, transcript: bool, dropped: &mut Vec<String>) {
+    if stop.len() > most {
         dropped.push("stop".to_owned());
     }
-    let mut stop: Vec<String> = stop.iter().take(STOPS).cloned().collect();
-    if transcript && stop.len() < STOPS {
+    let mut stop: Vec<String> = stop.iter().take(most).cloned().collect();
+    if transcript && stop.len() < most {
         stop.push(NEXT_TURN.to_owned());
     }
     o.maybe_strings("stop", &stop);
