@@ -9,6 +9,7 @@ use mock_upstream::{
 use serde_json::json;
 
 mod forms;
+mod invoked;
 mod translated;
 
 /// An answer as it is written here.

@@ -11,7 +11,7 @@ use crate::{
     service::{Ask, Body, Offer, Said, model_of},
 };
 use domain::{
-    Error, Kind,
+    Error, Json, Kind,
     embedding::{Form, Input, Request, Response},
     media::Units,
     tokens::UsageUpdate,
@@ -51,6 +51,9 @@ impl Offer for Embed {
 
 impl Embedder for Embed {
     fn decode_request(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malformed> {
+        if ["texts", "images", "inputs"].iter().any(|key| body.get(key).is_some()) {
+            return cohere::Embed.decode_request(body, envelope);
+        }
         let model = model_of(&Body::Json(body), envelope, None)?;
         let text = body.required("inputText", Node::text)?;
         Ok(Request {
@@ -88,13 +91,32 @@ impl Embedder for Embed {
         }
     }
 
-    fn encode_response(&self, response: &Response, _: &Request, _: &str) -> Result<String, Malformed> {
-        let vectors = in_form(response, Form::Float)?;
+    fn encode_response(&self, response: &Response, asked: &Request, call_id: &str) -> Result<String, Malformed> {
+        let vectors = in_form(response, Form::Float);
+        match Family::of(&asked.model) {
+            Some(Family::Cohere) if asked.forms.is_empty() => return Ok(listed(&vectors?, call_id)),
+            Some(Family::Cohere) => return cohere::Embed.encode_response(response, asked, call_id),
+            _ => {}
+        }
+        let vectors = vectors?;
         let vector = vectors.first().ok_or_else(|| Malformed::missing("embedding"))?;
         Ok(write::object(|o| {
             o.json("embedding", vector).maybe_number("inputTextTokenCount", response.tokens);
         }))
     }
+}
+
+/// Cohere's answer to whoever names no type of embedding: a list of vectors.
+fn listed(vectors: &[Json], call_id: &str) -> String {
+    write::object(|o| {
+        o.string("id", call_id).array("embeddings", |array| vectors.iter().for_each(|one| array.raw(one.as_str())));
+        o.string("response_type", "embeddings_floats");
+    })
+}
+
+/// Whether InvokeModel of a model of that name asks for vectors.
+pub fn embeds(model: &str) -> bool {
+    Family::of(model).is_some()
 }
 
 /// Cohere's own body, without the model, which is in the path.

@@ -1,6 +1,7 @@
 //! The one route table: method, template, wire, scope [R1]. Everything else is 404.
 
 use crate::conversation::kept::Asked;
+use dialects::bedrock::embed::embeds;
 use domain::{Api, Dialect, Operation, Service, Wire};
 use http::Method;
 
@@ -190,11 +191,23 @@ pub fn matched(method: &Method, path: &str) -> Matched {
         let held = route.template.iter().zip(&segments).filter_map(|(part, segment)| held(part, segment)).map(decoded);
         return match held.collect::<Option<Vec<String>>>() {
             Some(held) if held.is_empty() => Matched::Route(route, None),
-            Some(held) => Matched::Route(route, Some(held.join("/"))),
+            Some(held) => {
+                let model = held.join("/");
+                Matched::Route(invoked(route, &model), Some(model))
+            }
             None => Matched::BadPath,
         };
     }
     if known { Matched::WrongMethod } else { Matched::Nothing }
+}
+
+/// InvokeModel of a model that embeds.
+static INVOKED_EMBED: Route = service!("model" / "{}" / "invoke" => BedrockEmbed);
+
+/// What a route serves of that model: InvokeModel is one path for models that chat and models that embed.
+fn invoked(route: &'static Route, model: &str) -> &'static Route {
+    let invokes = route.api == Api::Chat(Wire::BedrockInvoke) && route.stream == Some(false);
+    if invokes && embeds(model) { &INVOKED_EMBED } else { route }
 }
 
 fn fits(template: &[&str], segments: &[&str]) -> bool {
