@@ -5,7 +5,7 @@ use crate::said::{Answer, Asked, Call, Said, add, arguments, count, events, list
 use crate::schemas;
 use dialects::framing::sse;
 use domain::{Usage, Wire};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashSet;
 
 mod features;
