@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use admin::http::{AdminKey, AdminState, ClientIp};
+use admin::http::{AdminKey, AdminState, ClientIp, Configure, Parts};
+use async_trait::async_trait;
 use axum::Router;
-use config::{Lookup, ProcessEnv};
+use config::{Config, Lookup, Problem, ProcessEnv};
 use lambda_http::{
     Adapter, Error, LambdaEvent, Request, Service,
     request::{LambdaRequest, RequestContext},
@@ -12,9 +13,11 @@ use lambda_http::{
 use lambda_runtime::service_fn;
 use stack::{Stack, edge, settings};
 use stores::{
+    audit::Audit,
     calls::Calls,
     keys::{Keys, Peppers},
     ledger::Ledger,
+    requests::Requests,
     rollups::Rollups,
     settings::Settings,
 };
@@ -35,16 +38,36 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         stack.secret(environment, "PORTUNUS_PEPPER_SECRET"),
         stack.secret(environment, "PORTUNUS_ADMIN_KEY_SECRET"),
     );
-    let (table, names, clock) = (stack.table, stack.names, stack.clock);
-    Ok(AdminState::new(
-        Arc::new(settings::load_without_secrets(&text?)?),
-        Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(pepper?))),
-        Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone())),
-        Calls::new(table.clone(), names.clone()),
-        Rollups::new(table, names),
+    // Read so that a fresh stack has one.
+    text?;
+    let (table, names, clock, peppers) = (stack.table, stack.names, stack.clock, Peppers::one(pepper?));
+    Ok(AdminState::new(Parts {
+        configure: Arc::new(WithoutSecrets),
+        keys: Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone())),
+        ledger: Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone())),
+        calls: Calls::new(table.clone(), names.clone()),
+        requests: Requests::new(table.clone(), &names),
+        rollups: Rollups::new(table.clone(), names.clone()),
+        settings,
+        audit: Audit::new(table, names),
+        peppers,
         clock,
-        AdminKey::of(&admin_key?),
-    ))
+        admin_key: AdminKey::of(&admin_key?),
+    }))
+}
+
+/// Reads configurations without provider secrets, which this function may not read [Z1].
+struct WithoutSecrets;
+
+#[async_trait]
+impl Configure for WithoutSecrets {
+    async fn check(&self, text: &str) -> Result<Config, Vec<Problem>> {
+        settings::load_without_secrets(text)
+    }
+
+    fn built_in(&self) -> Config {
+        Config::default()
+    }
 }
 
 /// Answers invocations until the sandbox ends, always buffered: its API does not stream.

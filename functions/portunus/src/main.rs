@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 /// Validates a configuration and shows what it means.
 mod check;
+/// The admin API from a terminal.
+mod client;
+/// Which configuration is in force.
+mod configuration;
 /// The listener: connections in, limits on them, a graceful end.
 mod listen;
 /// What a local server makes for itself once.
@@ -43,6 +47,24 @@ enum Command {
     },
     /// Print the JSON Schema of the configuration.
     Schema,
+    /// Virtual keys of a running gateway.
+    Keys(client::Keys),
+    /// Teams of a running gateway.
+    Teams(client::Groups),
+    /// Users of a running gateway.
+    Users(client::Groups),
+    /// Organizations of a running gateway.
+    Organizations(client::Groups),
+    /// Projects of a running gateway.
+    Projects(client::Groups),
+    /// What was used and what it cost.
+    Usage(client::Usage),
+    /// Calls, newest first, or one of them.
+    Requests(client::Requests),
+    /// What admins changed, newest first.
+    Audit(client::Audit),
+    /// The configuration in force.
+    Config(client::Config),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +75,15 @@ fn main() -> ExitCode {
             println!("{}", config::schema());
             Ok(())
         }
+        Command::Keys(command) => client::objects("keys", command).map_err(Into::into),
+        Command::Teams(command) => client::objects("teams", command).map_err(Into::into),
+        Command::Users(command) => client::objects("users", command).map_err(Into::into),
+        Command::Organizations(command) => client::objects("organizations", command).map_err(Into::into),
+        Command::Projects(command) => client::objects("projects", command).map_err(Into::into),
+        Command::Usage(command) => client::usage(command).map_err(Into::into),
+        Command::Requests(command) => client::requests(command).map_err(Into::into),
+        Command::Audit(command) => client::audit(command).map_err(Into::into),
+        Command::Config(command) => client::config(command).map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

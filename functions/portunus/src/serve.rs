@@ -1,28 +1,33 @@
 //! `portunus serve`: the whole gateway on one port, over an embedded table. The same applications as on AWS.
 
-use crate::{listen, local::Local, log, planes::Planes, pump::DrainPump, workers::Workers};
-use admin::http::AdminState;
+use crate::{
+    configuration::{self, Maker, Reading},
+    listen,
+    local::Local,
+    log,
+    planes::Planes,
+    pump::DrainPump,
+    workers::Workers,
+};
+use admin::http::{AdminState, Parts};
 use clap::{ArgAction, Parser};
-use config::{Config, ProcessEnv};
+use config::ProcessEnv;
 use domain::{Clock, time::SystemClock};
 use gateway::{
-    Gateway,
     http::{Edge, Pump},
+    live::Live,
 };
-use providers::{Aws, Dialer, Providers, Secrets};
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use providers::{Aws, Dialer};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 use stores::{
     Names, Table,
+    audit::Audit,
     calls::{CallImage, Calls},
     embedded::Embedded,
     keys::{Keys, Peppers},
     ledger::Ledger,
     noop::NoopTable,
+    requests::Requests,
     responses::Responses,
     rollups::Rollups,
     settings::Settings,
@@ -85,28 +90,49 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let embedded = Embedded::open(directory)?;
     let names = Names::prefixed("portunus");
     let table: Arc<dyn Table> = Arc::new(embedded.direct_table(&names).await?);
-    let local = Local::open(&Settings::new(table.clone(), names.clone()), options.admin_key.as_deref()).await?;
+    let settings = Settings::new(table.clone(), names.clone());
+    let local = Local::open(&settings, options.admin_key.as_deref()).await?;
     let ledger_table: Arc<dyn Table> =
         if options.benchmark_without_ledger { Arc::new(NoopTable) } else { table.clone() };
 
     let aws = Aws::new(&Dialer::new(&Default::default())?, &ProcessEnv)?;
-    let config = Arc::new(configuration(options.config.as_deref(), &aws, &clock).await?);
-    let providers = Arc::new(Providers::build(&config, &Dialer::new(&config.egress)?, &aws).await?);
-    let keys = Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(local.pepper.clone())));
+    let reading = Arc::new(Reading { aws, clock: clock.clone() });
+    let in_force = configuration::at_start(&reading, &settings, options.config.as_deref()).await?;
+    let (config, peppers) = (in_force.config, Peppers::one(local.pepper.clone()));
+    let keys = Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone()));
     let (outbox, settled) = mpsc::unbounded_channel();
     let ledger = Ledger::new(ledger_table, names.clone(), clock.clone());
     // What nobody records, nobody counts.
     let ledger = Arc::new(if options.benchmark_without_ledger { ledger } else { ledger.with_outbox(outbox.clone()) });
 
     let pump = Arc::new(DrainPump::new());
-    let gateway = Gateway::new(config.clone(), providers.clone(), keys.clone(), ledger.clone(), clock.clone())
-        .with_responses(Responses::new(table.clone(), &names));
-    let client = Edge::new(Arc::new(gateway), Some(pump.clone() as Arc<dyn Pump>));
-    let calls = Calls::new(table.clone(), names.clone());
-    let rollups = Rollups::new(table, names);
-    let counting = count(admin::rollups::Local::new(rollups.clone(), clock.clone()), settled);
-    let (state, now) = (admin_state(&local, config.clone(), &keys, &ledger, calls, rollups, &clock), clock.now());
-    let app = Planes { client, admin: admin::http::app(state) };
+    let responses = Responses::new(table.clone(), &names);
+    let maker = Maker {
+        reading: reading.clone(),
+        keys: keys.clone(),
+        ledger: ledger.clone(),
+        responses,
+        settings: settings.clone(),
+    };
+    let live = Arc::new(Live::of(Arc::new(maker.gateway(config.clone()).await?)));
+    let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>));
+    let rollups = Rollups::new(table.clone(), names.clone());
+    let requests = Requests::new(table.clone(), &names);
+    let counting = count(admin::rollups::Local::new(rollups.clone(), clock.clone()), requests.clone(), settled);
+    let state = AdminState::new(Parts {
+        configure: reading,
+        keys: keys.clone(),
+        ledger: ledger.clone(),
+        calls: Calls::new(table.clone(), names.clone()),
+        requests,
+        rollups,
+        settings,
+        audit: Audit::new(table, names),
+        peppers,
+        clock: clock.clone(),
+        admin_key: local.admin_key.clone(),
+    });
+    let (app, now) = (Planes { client, admin: admin::http::app(state) }, clock.now());
 
     local.banner(&listener.local_addr()?.to_string(), &keys, &ledger, now).await?;
     let workers = Workers::start()?;
@@ -114,40 +140,12 @@ async fn serve(options: Options) -> Result<(), Failure> {
         () = listen::serve(listener, app, &workers, stopped()) => {}
         () = sweep(ledger, clock.clone()) => {}
         () = counting => {}
+        () = maker.follow(&live, in_force.version) => {}
     }
     pump.idle(config.streams.drain_after_disconnect + Duration::from_secs(5)).await;
     workers.stop();
     embedded.shutdown();
     Ok(())
-}
-
-fn admin_state(
-    local: &Local,
-    config: Arc<Config>,
-    keys: &Arc<Keys>,
-    ledger: &Arc<Ledger>,
-    calls: Calls,
-    rollups: Rollups,
-    clock: &Arc<dyn Clock>,
-) -> AdminState {
-    AdminState::new(config, keys.clone(), ledger.clone(), calls, rollups, clock.clone(), local.admin_key.clone())
-}
-
-/// The named file, `./portunus.yaml`, or the demo.
-async fn configuration(file: Option<&Path>, aws: &Aws, clock: &Arc<dyn Clock>) -> Result<Config, Failure> {
-    let default = Path::new("portunus.yaml");
-    let Some(file) = file.or_else(|| default.exists().then_some(default)) else { return Ok(config::demo(&ProcessEnv)) };
-    let text = std::fs::read_to_string(file).map_err(|problem| format!("{}: {problem}", file.display()))?;
-    let (name, secrets) = (file.display().to_string(), config::secret_names(&text));
-    // AWS is asked only if the file names a secret.
-    let loaded = if secrets.is_empty() {
-        config::load(&name, &text, &ProcessEnv)
-    } else {
-        config::load(&name, &text, &Secrets::new(aws.sdk().await, clock.clone()).lookup(&secrets).await?)
-    };
-    let config = loaded.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    Ok(config)
 }
 
 /// Takes back, every minute, what calls that never ended still hold [M6].
@@ -160,12 +158,20 @@ async fn sweep(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Counts settled calls into the rollups, a second's worth at a time: what the usage table's stream does on AWS.
-async fn count(mut rollups: admin::rollups::Local, mut settled: mpsc::UnboundedReceiver<CallImage>) {
+/// Counts settled calls into the rollups and lists them, a second's worth at a time: what the usage table's stream does on
+/// AWS.
+async fn count(
+    mut rollups: admin::rollups::Local,
+    requests: Requests,
+    mut settled: mpsc::UnboundedReceiver<CallImage>,
+) {
     loop {
         let mut batch = Vec::new();
         if settled.recv_many(&mut batch, BATCH).await == 0 {
             return;
+        }
+        if let Err(problem) = requests.put_batch(&batch).await {
+            tracing::warn!(%problem, "some calls are missing from the list of requests");
         }
         if let Err(problem) = rollups.take(batch).await {
             tracing::warn!(%problem, "usage could not be counted; it is tried again with the next calls");

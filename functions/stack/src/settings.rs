@@ -1,11 +1,13 @@
 //! The configuration of a stack: the settings item of the keys table, seeded from the packaged file.
 
-use config::{Config, Lookup, ProcessEnv};
+use config::{Config, Lookup, Problem, ProcessEnv};
 use domain::{Secret, Timestamp};
 use lambda_http::Error;
 use providers::Secrets;
-use stores::settings::{ConfigError, Settings};
+use stores::settings::{ConfigError, Draft, Settings, Source};
 
+/// What the configuration is called in messages.
+const NAME: &str = "portunus.yaml";
 /// What a fresh stack serves.
 const PACKAGED: &str = include_str!("../../../infra/portunus.yaml");
 
@@ -17,7 +19,8 @@ pub async fn text(settings: &Settings, now: Timestamp) -> Result<String, Error> 
     if let Some(config) = settings.config().await? {
         return Ok(config.text);
     }
-    match settings.put_config(PACKAGED, 0, now).await {
+    let draft = Draft { text: PACKAGED, source: Source::Packaged, seen: 0, now, entry: None };
+    match settings.put_config(&draft).await {
         Ok(config) => Ok(config.text),
         // Another instance was first; an operator may have been, too.
         Err(ConfigError::Conflict) => {
@@ -38,12 +41,12 @@ pub async fn load(text: &str, secrets: &Secrets) -> Result<Config, Error> {
 /// The checked configuration for a function that may not read provider secrets [Z1].
 ///
 /// # Errors
-/// Everything that is wrong with the text, one problem a line.
-pub fn load_without_secrets(text: &str) -> Result<Config, Error> {
-    check(text, &Withheld)
+/// Everything that is wrong with the text.
+pub fn load_without_secrets(text: &str) -> Result<Config, Vec<Problem>> {
+    config::load(NAME, text, &Withheld)
 }
 
-/// The environment, and a placeholder for every secret.
+/// The environment, and a placeholder for every secret, which names it: so that two can be told apart [E3].
 struct Withheld;
 
 impl Lookup for Withheld {
@@ -51,13 +54,13 @@ impl Lookup for Withheld {
         ProcessEnv.env(name)
     }
 
-    fn secret(&self, _name: &str, _field: Option<&str>) -> Option<Secret> {
-        Some(Secret::new("withheld"))
+    fn secret(&self, name: &str, field: Option<&str>) -> Option<Secret> {
+        Some(Secret::new(format!("withheld {name}#{}", field.unwrap_or_default())))
     }
 }
 
 fn check(text: &str, lookup: &dyn Lookup) -> Result<Config, Error> {
-    config::load("portunus.yaml", text, lookup).map_err(|problems| {
+    config::load(NAME, text, lookup).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         lines.join("\n").into()
     })

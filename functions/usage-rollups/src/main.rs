@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use admin::{outbox, rollups};
+use admin::{listing, outbox, rollups};
 use config::{Lookup, ProcessEnv};
 use domain::Clock;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use stack::Stack;
-use stores::{ledger::Ledger, rollups::Rollups};
+use stores::{ledger::Ledger, requests::Requests, rollups::Rollups};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -23,6 +23,7 @@ async fn main() -> Result<(), Error> {
 
 struct Jobs {
     rollups: Rollups,
+    requests: Requests,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
 }
@@ -31,7 +32,8 @@ impl Jobs {
     async fn new(environment: &dyn Lookup) -> Result<Self, Error> {
         let Stack { table, names, clock, .. } = Stack::from_environment(environment).await?;
         let rollups = Rollups::new(table.clone(), names.clone());
-        Ok(Self { rollups, ledger: Ledger::new(table, names, clock.clone()), clock })
+        let requests = Requests::new(table.clone(), &names);
+        Ok(Self { rollups, requests, ledger: Ledger::new(table, names, clock.clone()), clock })
     }
 
     /// A batch of the stream is counted; the schedule sweeps.
@@ -46,7 +48,8 @@ impl Jobs {
     /// What it could not count comes again [L5]. The tumbling window of the event source mapping is there for
     /// `shardId`; its state is not used.
     async fn count(&self, event: &Value, batch: &[outbox::Record]) -> Result<Value, Error> {
-        let failures = rollups::take(&self.rollups, shard(event)?, batch).await;
+        let mut failures = rollups::take(&self.rollups, shard(event)?, batch).await;
+        listing::take(&self.requests, batch, &mut failures).await;
         let mut answer = serde_json::to_value(failures)?;
         if let Some(fields) = answer.as_object_mut() {
             fields.insert("state".to_owned(), json!({}));

@@ -1,8 +1,9 @@
 //! The edge of the admin plane: one route table, one credential, limits on what comes in, and answers in OpenAI's shape.
 
 use crate::audit::Actor;
+use ::config::Config;
 use axum::{Router, extract::Request, response::Response, routing::any};
-use config::Config;
+use configured::Configured;
 use domain::{Clock, Error, Kind, Timestamp};
 use futures::FutureExt;
 use http::Uri;
@@ -10,10 +11,25 @@ use login::Login;
 use reply::RequestId;
 use route::{Matched, Route, Scope, Serves};
 use std::{panic::AssertUnwindSafe, sync::Arc};
-use stores::{TableError, calls::Calls, keys::Keys, ledger::Ledger, rollups::Rollups};
+use stores::{
+    TableError,
+    audit::{self, Audit},
+    calls::Calls,
+    keys::{Keys, Peppers},
+    ledger::Ledger,
+    requests::Requests,
+    rollups::Rollups,
+    settings::Settings,
+};
 
 /// Request bodies.
 mod body;
+/// Changes by admins.
+mod changes;
+/// The configuration, as text.
+mod config;
+/// The configuration in force.
+mod configured;
 /// Bodies, field by field.
 mod fields;
 /// Teams, users, organizations and projects.
@@ -26,6 +42,8 @@ mod limits;
 mod login;
 /// Models as configured.
 mod models;
+/// Pages of lists.
+mod paging;
 /// The fields of a key.
 mod policy;
 /// Providers as configured.
@@ -42,35 +60,56 @@ pub mod route;
 mod throttle;
 /// Usage and cost.
 mod usage;
+/// Optimistic versions.
+mod version;
 
+pub use configured::Configure;
 pub use login::AdminKey;
 
 /// Where the request came from, by the trusted edge's word: an extension put on by every front door [H4].
 #[derive(Clone, Debug)]
 pub struct ClientIp(pub String);
 
+/// What the admin API is made of.
+pub struct Parts {
+    pub configure: Arc<dyn Configure>,
+    pub keys: Arc<Keys>,
+    pub ledger: Arc<Ledger>,
+    pub calls: Calls,
+    pub requests: Requests,
+    pub rollups: Rollups,
+    pub settings: Settings,
+    pub audit: Audit,
+    /// They sign the cursors.
+    pub peppers: Peppers,
+    pub clock: Arc<dyn Clock>,
+    pub admin_key: AdminKey,
+}
+
 /// What the admin API works on.
 pub struct AdminState {
-    config: Arc<Config>,
-    keys: Arc<Keys>,
-    ledger: Arc<Ledger>,
-    calls: Calls,
-    rollups: Rollups,
-    clock: Arc<dyn Clock>,
+    parts: Parts,
+    configured: Configured,
     login: Login,
 }
 
+impl std::ops::Deref for AdminState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
 impl AdminState {
-    pub fn new(
-        config: Arc<Config>,
-        keys: Arc<Keys>,
-        ledger: Arc<Ledger>,
-        calls: Calls,
-        rollups: Rollups,
-        clock: Arc<dyn Clock>,
-        admin_key: AdminKey,
-    ) -> Self {
-        Self { config, keys, ledger, calls, rollups, clock, login: Login::new(admin_key) }
+    pub fn new(parts: Parts) -> Self {
+        let login = Login::new(parts.admin_key.clone());
+        Self { parts, configured: Configured::default(), login }
+    }
+
+    /// The configuration in force.
+    async fn config(&self) -> Result<Arc<Config>, Error> {
+        self.configured.current(&self.settings, &*self.configure).await
     }
 
     fn now(&self) -> Timestamp {
@@ -117,28 +156,37 @@ async fn answer(state: &AdminState, request: Request, id: &RequestId) -> Result<
         Scope::Root => state.login.enter(&request, state.now())?,
     }
     let ip = request.extensions().get::<ClientIp>().map(|ip| ip.0.clone());
-    let actor = Actor { ip, request: id.as_str().to_owned() };
+    let who = audit::Actor { kind: "root_admin_key".to_owned(), id: String::new(), ip };
+    let actor = Actor { who, request: id.as_str().to_owned() };
     let uri = request.uri().clone();
     serve(state, route.serves, &uri, Asked { actor, id: path_id.unwrap_or_default(), request }).await
 }
 
 async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> Result<Response, Error> {
     match serves {
+        Serves::Audit => changes::list(state, uri).await,
         Serves::BlockGroup(kind) => groups::block(state, kind, asked, true).await,
         Serves::BlockKey => keys::block(state, asked, true).await,
         Serves::ChangeGroup(kind) => groups::update(state, kind, asked).await,
         Serves::ChangeKey => keys::update(state, asked).await,
+        Serves::CheckConfig => config::validate(state, asked).await,
+        Serves::Config => config::current(state).await,
+        Serves::ConfigVersions => config::versions(state, uri).await,
         Serves::CreateGroup(kind) => groups::create(state, kind, asked).await,
         Serves::CreateKey => keys::create(state, asked).await,
         Serves::DeleteGroup(kind) => groups::delete(state, kind, asked).await,
         Serves::Groups(kind) => groups::list(state, kind, uri).await,
         Serves::Keys => keys::list(state, uri).await,
-        Serves::Models => models::list(state),
+        Serves::Models => models::list(state).await,
+        Serves::OneConfig => config::one(state, &asked.id).await,
         Serves::OneGroup(kind) => groups::one(state, kind, &asked.id).await,
         Serves::OneKey => keys::one(state, &asked.id).await,
         Serves::OneRequest => requests::one(state, &asked.id).await,
-        Serves::Providers => providers::list(state),
+        Serves::Providers => providers::list(state).await,
+        Serves::PutConfig => config::put(state, asked).await,
+        Serves::Requests => requests::list(state, uri).await,
         Serves::RevokeKey => keys::revoke(state, asked).await,
+        Serves::RollConfigBack => config::rollback(state, asked).await,
         Serves::RotateKey => keys::rotate(state, asked).await,
         Serves::UnblockGroup(kind) => groups::block(state, kind, asked, false).await,
         Serves::UnblockKey => keys::block(state, asked, false).await,

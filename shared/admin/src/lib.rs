@@ -8,6 +8,8 @@ pub mod http;
 /// Who changed what.
 pub mod audit;
 
+/// The list of calls.
+pub mod listing;
 /// Batches of the stream of call records.
 pub mod outbox;
 /// Totals per hour and day, key and model.

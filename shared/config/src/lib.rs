@@ -50,6 +50,8 @@ pub mod streams;
 pub mod substitute;
 /// What `portunus check` prints.
 pub mod table;
+/// Credentials in a configuration's text.
+pub mod written;
 /// YAML with places.
 mod yaml;
 

@@ -18,13 +18,15 @@ pub struct Reader<'a> {
     pub lookup: &'a dyn Lookup,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
+    /// Secrets that are written out, and where.
+    pub literals: Vec<(Mark, String)>,
     /// The keys and positions that lead to the value being read.
     path: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(file: &'a str, lookup: &'a dyn Lookup) -> Self {
-        Self { file, lookup, problems: Vec::new(), warnings: Vec::new(), path: Vec::new() }
+        Self { file, lookup, problems: Vec::new(), warnings: Vec::new(), literals: Vec::new(), path: Vec::new() }
     }
 
     /// Reports a problem.
@@ -180,6 +182,9 @@ impl Read for Secret {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         // An unreadable secret is reported, so it is never used; that it was written is still known.
         let Some(text) = reader.text(node, "a secret", true) else { return Some(Secret::new("")) };
+        if !text.substituted {
+            reader.literals.push((text.at, text.text.clone()));
+        }
         let fits = !text.text.is_empty() && text.text.bytes().all(|b| (0x20..0x7f).contains(&b));
         if !fits {
             reader.wrong(text.at, "an empty secret, or one with characters that a header cannot carry");

@@ -1,5 +1,6 @@
 //! Names: each kind of name is a type of its own, so one can never be passed for another.
 
+use crate::Timestamp;
 use std::fmt;
 
 macro_rules! name {
@@ -44,6 +45,19 @@ name! {
     /// The id of one call, ours and never a client's: `call_` and 24 characters [M5].
     CallId
 }
+
+impl CallId {
+    /// When the call came in: the nine characters after `call_`, in Crockford's base 32, lower case, are the milliseconds.
+    /// `None` for an id that the gateway did not make.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let random = self.0.strip_prefix("call_").filter(|rest| rest.len() == 24)?;
+        let digit = |b: u8| ALPHABET.iter().position(|known| *known == b).map(|at| at as u64);
+        let digits = random.get(..9)?.bytes().map(digit);
+        digits.into_iter().try_fold(0_u64, |millis, digit| Some(millis << 5 | digit?)).map(Timestamp::from_millis)
+    }
+}
+
 name! {
     /// A provider as the configuration names it: `openai`, `aws`.
     ProviderName

@@ -3,6 +3,7 @@
 use crate::{
     Gateway,
     call::{Answer, Call, Received},
+    live::Live,
 };
 use axum::{Router, body::Body, extract::Request, response::Response};
 use domain::{CallId, Dialect, Error, Kind, Timestamp};
@@ -47,6 +48,13 @@ const DEADLINE_MARGIN_MS: u64 = 5_000;
 /// The client plane.
 #[derive(Clone)]
 pub struct Edge {
+    live: Arc<Live>,
+    /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
+    pump: Option<Arc<dyn Pump>>,
+}
+
+/// The client plane under one configuration, for one call.
+struct Plane {
     gateway: Arc<Gateway>,
     /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
     pump: Option<Arc<dyn Pump>>,
@@ -54,7 +62,12 @@ pub struct Edge {
 
 /// The client APIs as one application.
 pub fn app(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Router {
-    let edge = Edge::new(gateway, pump);
+    live(Live::of(gateway), pump)
+}
+
+/// The same under a configuration that may change.
+pub fn live(live: Live, pump: Option<Arc<dyn Pump>>) -> Router {
+    let edge = Edge::new(Arc::new(live), pump);
     Router::new().fallback(move |request: Request| {
         let edge = edge.clone();
         async move { edge.handle(request).await }
@@ -62,12 +75,19 @@ pub fn app(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Router {
 }
 
 impl Edge {
-    pub fn new(gateway: Arc<Gateway>, pump: Option<Arc<dyn Pump>>) -> Self {
-        Self { gateway, pump }
+    pub fn new(live: Arc<Live>, pump: Option<Arc<dyn Pump>>) -> Self {
+        Self { live, pump }
     }
 
     /// Answers one request, whatever it is. What [`app`] does, without a router around it.
     pub async fn handle(&self, request: Request) -> Response {
+        let plane = Plane { gateway: self.live.current().await, pump: self.pump.clone() };
+        plane.handle(request).await
+    }
+}
+
+impl Plane {
+    async fn handle(&self, request: Request) -> Response {
         let received = Received { at: self.gateway.clock.now(), instant: Instant::now() };
         let id = id::call_id(received.at);
         let dialect = route::dialect_of(request.uri().path());

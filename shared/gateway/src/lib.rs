@@ -17,6 +17,8 @@ pub mod http;
 pub mod identity;
 /// Lists of models.
 mod listing;
+/// The gateway in force.
+pub mod live;
 /// What services cost: arithmetic only.
 mod pricing;
 /// The attempts.

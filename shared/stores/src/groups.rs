@@ -1,6 +1,7 @@
 //! Organizations, teams, projects and users: made, read, changed, listed, deleted.
 
 use crate::{
+    audit::{Entry, Trail},
     keys::{Cursor, Peppers, public_id},
     policy,
     retry::Backoff,
@@ -25,6 +26,8 @@ pub struct Groups {
     names: Names,
     /// Signs cursors.
     peppers: Peppers,
+    /// Makes the entries that are written with changes.
+    trail: Option<Arc<dyn Trail<Group>>>,
 }
 
 /// A page of groups, newest first.
@@ -54,7 +57,13 @@ pub enum GroupError {
 
 impl Groups {
     pub fn new(table: Arc<dyn Table>, names: Names, peppers: Peppers) -> Self {
-        Self { table, names, peppers }
+        Self { table, names, peppers, trail: None }
+    }
+
+    /// The same store; what is changed through it leaves an entry in the audit, in the same transaction [A4].
+    #[must_use]
+    pub fn leaving(self, trail: Arc<dyn Trail<Group>>) -> Self {
+        Self { trail: Some(trail), ..self }
     }
 
     /// An id for a new group: `team_` and 16 characters.
@@ -73,7 +82,7 @@ impl Groups {
     pub async fn create(&self, group: &Group) -> Result<(), GroupError> {
         let main = Put::new(&self.names.keys, item(group, main_key(group.kind, &group.id))).if_absent();
         let listed = Put::new(&self.names.keys, item(group, listed_key(group)));
-        match self.write(&[Write::Put(main), Write::Put(listed)]).await {
+        match self.write(vec![Write::Put(main), Write::Put(listed)], self.entry(None, Some(group))).await {
             // A repetition of our own, its first answer lost.
             Err(GroupError::Conflict) if self.get(group.kind, &group.id).await?.as_ref() == Some(group) => Ok(()),
             Err(GroupError::Conflict) => Err(GroupError::Taken),
@@ -149,7 +158,8 @@ impl Groups {
         let main = Put::new(&self.names.keys, item(&group, main_key(group.kind, &group.id)));
         let main = main.when("v = :seen").value(":seen", seen);
         let listed = Put::new(&self.names.keys, item(&group, listed_key(&group)));
-        match self.write(&[Write::Put(main), Write::Put(listed)]).await {
+        let entry = self.entry(Some(&stored), Some(&group));
+        match self.write(vec![Write::Put(main), Write::Put(listed)], entry).await {
             Ok(()) => Ok(group),
             // A repetition of our own, its first answer lost.
             Err(GroupError::Conflict) if self.get(group.kind, &group.id).await?.as_ref() == Some(&group) => Ok(group),
@@ -165,24 +175,33 @@ impl Groups {
         let group = self.get(kind, id).await?.ok_or(GroupError::NotFound)?;
         let main = Delete::new(&self.names.keys, main_key(kind, id)).when("v = :v").value(":v", group.version);
         let listed = Delete::new(&self.names.keys, listed_key(&group));
-        match self.write(&[Write::Delete(main), Write::Delete(listed)]).await {
+        match self.write(vec![Write::Delete(main), Write::Delete(listed)], self.entry(Some(&group), None)).await {
             // A repetition of our own, its first answer lost.
             Err(GroupError::Conflict) if self.get(kind, id).await?.is_none() => Ok(()),
             done => done,
         }
     }
 
-    /// A transaction, tried again while others are at work on the same items.
-    async fn write(&self, writes: &[Write]) -> Result<(), GroupError> {
+    fn entry(&self, before: Option<&Group>, after: Option<&Group>) -> Option<Entry> {
+        self.trail.as_ref().map(|trail| trail.entry(before, after, None))
+    }
+
+    /// A transaction with its entry, tried again while others are at work on the same items.
+    async fn write(&self, mut writes: Vec<Write>, entry: Option<Entry>) -> Result<(), GroupError> {
+        writes.extend(entry.as_ref().map(|entry| entry.write(&self.names)));
         let mut backoff = Backoff::of(ROUNDS);
         loop {
-            match self.table.transact(writes).await {
-                Ok(()) => return Ok(()),
+            match self.table.transact(&writes).await {
+                Ok(()) => break,
                 Err(TableError::TransactionCancelled { .. }) => return Err(GroupError::Conflict),
                 Err(error) if error.is_contention() && backoff.again().await => {}
                 Err(error) => return Err(error.into()),
             }
         }
+        if let (Some(trail), Some(entry)) = (&self.trail, &entry) {
+            trail.kept(entry);
+        }
+        Ok(())
     }
 }
 

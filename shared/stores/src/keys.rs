@@ -8,11 +8,12 @@ mod peppers;
 mod record;
 
 use crate::{
+    audit::{Entry, Trail},
     groups::Groups,
     retry::Backoff,
     table::{Delete, Get, Item, Key, Names, Put, Query, Table, TableError, Write},
 };
-pub(crate) use cursor::Cursor;
+pub use cursor::Cursor;
 use domain::{KeyId, Secret, Timestamp, key::VirtualKey};
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Keys {
     table: Arc<dyn Table>,
     names: Names,
     peppers: Peppers,
+    /// Makes the entries that are written with changes.
+    trail: Option<Arc<dyn Trail<VirtualKey>>>,
 }
 
 /// A page of keys, newest first.
@@ -68,7 +71,13 @@ pub enum KeyError {
 impl Keys {
     /// The first pepper hashes new secrets; the others are still tried.
     pub fn new(table: Arc<dyn Table>, names: Names, peppers: Peppers) -> Self {
-        Self { table, names, peppers }
+        Self { table, names, peppers, trail: None }
+    }
+
+    /// The same store; what is changed through it leaves an entry in the audit, in the same transaction [A4].
+    #[must_use]
+    pub fn leaving(&self, trail: Arc<dyn Trail<VirtualKey>>) -> Self {
+        Self { trail: Some(trail), ..self.clone() }
     }
 
     /// What keys belong to, in the same table.
@@ -103,7 +112,8 @@ impl Keys {
         for hash in record.hash_items() {
             writes.push(Write::Put(Put::new(&self.names.keys, hash).if_absent()));
         }
-        match self.write(&writes).await {
+        let entry = self.entry(None, Some(&record.key), Some(&secret));
+        match self.write(writes, entry).await {
             Ok(()) => Ok((record.key, secret)),
             // A repetition of our own, its first answer lost.
             Err(KeyError::Conflict) if self.record(&record.key.id).await?.as_ref() == Some(&record) => {
@@ -182,7 +192,7 @@ impl Keys {
         }
         let VirtualKey { prefix, created_at, .. } = stored.key;
         let key = VirtualKey { prefix, created_at, ..key };
-        self.replace(KeyRecord { key, live: stored.live }).await
+        self.replace(KeyRecord { key, live: stored.live }, None).await
     }
 
     /// Blocks or unblocks a key; one that already is so stays as it is.
@@ -195,7 +205,7 @@ impl Keys {
             return Ok(record.key);
         }
         record.key.blocked = blocked;
-        self.replace(record).await
+        self.replace(record, None).await
     }
 
     /// Gives a key a new secret. The old one lives on for `grace_secs`, at most a day [K5]; older ones die.
@@ -213,7 +223,7 @@ impl Keys {
             let until = now.plus_secs(grace_secs.min(LONGEST_GRACE_SECS));
             record.live.push(Live { until: Some(until), ..old });
         }
-        Ok((self.replace(record).await?, secret))
+        Ok((self.replace(record, Some(&secret)).await?, secret))
     }
 
     /// Removes a key and its secrets for good. Its spending and call records stay.
@@ -228,7 +238,7 @@ impl Keys {
         for hash in record.hash_keys() {
             writes.push(Write::Delete(Delete::new(&self.names.keys, hash)));
         }
-        match self.write(&writes).await {
+        match self.write(writes, self.entry(Some(&record.key), None, None)).await {
             // A repetition of our own, its first answer lost.
             Err(KeyError::Conflict) if self.record(id).await?.is_none() => Ok(()),
             done => done,
@@ -250,7 +260,7 @@ impl Keys {
     }
 
     /// Writes a record over the version it was read at, in all its places.
-    async fn replace(&self, mut record: KeyRecord) -> Result<VirtualKey, KeyError> {
+    async fn replace(&self, mut record: KeyRecord, secret: Option<&Secret>) -> Result<VirtualKey, KeyError> {
         let (seen, stored) = (record.key.version, self.record(&record.key.id).await?.ok_or(KeyError::NotFound)?);
         record.key.version += 1;
         let main = Put::new(&self.names.keys, record.main_item()).when("v = :seen").value(":seen", seen);
@@ -263,7 +273,8 @@ impl Keys {
         for gone in stored.hash_keys().into_iter().filter(|key| !kept.contains(key)) {
             writes.push(Write::Delete(Delete::new(&self.names.keys, gone)));
         }
-        match self.write(&writes).await {
+        let entry = self.entry(Some(&stored.key), Some(&record.key), secret);
+        match self.write(writes, entry).await {
             Ok(()) => Ok(record.key),
             // A repetition of our own, its first answer lost.
             Err(KeyError::Conflict) if self.record(&record.key.id).await?.as_ref() == Some(&record) => Ok(record.key),
@@ -271,17 +282,26 @@ impl Keys {
         }
     }
 
-    /// A transaction, tried again while others are at work on the same items.
-    async fn write(&self, writes: &[Write]) -> Result<(), KeyError> {
+    fn entry(&self, before: Option<&VirtualKey>, after: Option<&VirtualKey>, secret: Option<&Secret>) -> Option<Entry> {
+        self.trail.as_ref().map(|trail| trail.entry(before, after, secret))
+    }
+
+    /// A transaction with its entry, tried again while others are at work on the same items.
+    async fn write(&self, mut writes: Vec<Write>, entry: Option<Entry>) -> Result<(), KeyError> {
+        writes.extend(entry.as_ref().map(|entry| entry.write(&self.names)));
         let mut backoff = Backoff::of(ROUNDS);
         loop {
-            match self.table.transact(writes).await {
-                Ok(()) => return Ok(()),
+            match self.table.transact(&writes).await {
+                Ok(()) => break,
                 Err(TableError::TransactionCancelled { .. }) => return Err(KeyError::Conflict),
                 Err(error) if error.is_contention() && backoff.again().await => {}
                 Err(error) => return Err(error.into()),
             }
         }
+        if let (Some(trail), Some(entry)) = (&self.trail, &entry) {
+            trail.kept(entry);
+        }
+        Ok(())
     }
 }
 

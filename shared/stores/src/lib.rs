@@ -18,16 +18,22 @@ pub mod table;
 
 /// Who may send an alert.
 pub mod alerts;
+/// What admins changed.
+pub mod audit;
 /// Call records.
 pub mod calls;
 /// Organizations, teams, projects and users.
 pub mod groups;
+/// Rows in order of time.
+mod journal;
 /// Virtual keys.
 pub mod keys;
 /// Money: reserve, settle, release, expire.
 pub mod ledger;
 /// Allow-lists and limits, as attributes.
 mod policy;
+/// Calls by time.
+pub mod requests;
 /// Responses that callers come back to.
 pub mod responses;
 /// What was used, by hour and day.
@@ -35,4 +41,5 @@ pub mod rollups;
 /// Configuration text, and what a local server makes once.
 pub mod settings;
 
+pub use journal::{ListError, Paging, Span};
 pub use table::{Names, Table, TableError};

@@ -128,6 +128,11 @@ impl<'b> Field<'b> {
         if is_text(&text, most) { Ok(text) } else { Err(self.wrong(format_args!("must be {expected}"))) }
     }
 
+    /// Text of any length and over any number of lines.
+    pub fn long_text(&self) -> Result<String, Error> {
+        self.read("text")
+    }
+
     /// One of a closed set of words.
     pub fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, Error> {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();

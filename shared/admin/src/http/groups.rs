@@ -1,16 +1,16 @@
 //! Teams, users, organizations and projects: one shape, one set of handlers.
 
 use super::{
-    AdminState, Asked,
+    AdminState, Asked, body,
     fields::{Field, Fields, optional},
-    keys::{expect_version, text},
+    keys::expect_version,
     limits,
     policy::{Labels, MOST_NAME, metadata},
     query::{Query, wrong},
     reply::{self, LARGEST_PAGE, List, PAGE},
     store_failed,
 };
-use crate::audit::{self, Change};
+use crate::audit::{Actor, Teller};
 use axum::response::Response;
 use domain::{
     Error, Kind, Usd,
@@ -20,6 +20,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use stores::{groups::GroupError, ledger::Spend};
 
 /// Groups whose figures are read at once.
@@ -41,7 +42,7 @@ const ROLES: [(&str, &str); 6] = [
 /// `POST /teams` and the like
 pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
     let (actor, now) = (asked.actor, state.now());
-    let body = text(asked.request).await?.1;
+    let body = body::json(asked.request).await?.1;
     let fields = Fields::of(&body)?;
     let groups = state.keys.groups();
     let id = match fields.find("id") {
@@ -51,8 +52,8 @@ pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
     let mut group = Group::named(kind, id, "", now);
     fields.iter().filter(|field| field.name != "id").try_for_each(|field| write(&mut group, field))?;
     limits::consistent(&group.limits)?;
+    let groups = groups.leaving(trail(state, &actor, kind, "create"));
     groups.create(&group).await.map_err(|error| refused(kind, error))?;
-    audit::record(&actor, &change(kind, "create", &group.id, None, Some(&policy_text(&group))));
     let shown = reply::json(StatusCode::CREATED, &show(state, &group).await?)?;
     Ok(reply::tagged(shown, group.version))
 }
@@ -77,7 +78,7 @@ pub async fn one(state: &AdminState, kind: GroupKind, id: &str) -> Result<Respon
 /// `PATCH /teams/{id}` and the like
 pub async fn update(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
     let Asked { actor, id, request } = asked;
-    let (headers, body) = text(request).await?;
+    let (headers, body) = body::json(request).await?;
     let fields = Fields::of(&body)?;
     let before = find(state, kind, &id).await?;
     expect_version(before.version, &fields, &headers)?;
@@ -90,7 +91,7 @@ pub async fn update(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
 /// `POST /teams/{id}/block` and the like
 pub async fn block(state: &AdminState, kind: GroupKind, asked: Asked, blocked: bool) -> Result<Response, Error> {
     let Asked { actor, id, request } = asked;
-    Fields::of(&text(request).await?.1)?.allow(&[])?;
+    Fields::of(&body::json(request).await?.1)?.allow(&[])?;
     let before = find(state, kind, &id).await?;
     let after = Group { blocked, ..before.clone() };
     changed(state, &actor, if blocked { "block" } else { "unblock" }, &before, after).await
@@ -99,24 +100,22 @@ pub async fn block(state: &AdminState, kind: GroupKind, asked: Asked, blocked: b
 /// `DELETE /teams/{id}` and the like
 pub async fn delete(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
     let before = find(state, kind, &asked.id).await?;
-    state.keys.groups().delete(kind, &before.id).await.map_err(|error| refused(kind, error))?;
-    let was = policy_text(&before);
-    audit::record(&asked.actor, &change(kind, "delete", &before.id, Some(&was), None));
+    let groups = state.keys.groups().leaving(trail(state, &asked.actor, kind, "delete"));
+    groups.delete(kind, &before.id).await.map_err(|error| refused(kind, error))?;
     reply::json(StatusCode::OK, &reply::Deleted { id: &before.id, deleted: true })
 }
 
 /// Stores a change, and brings the budgets to it.
 async fn changed(
     state: &AdminState,
-    actor: &audit::Actor,
+    actor: &Actor,
     verb: &str,
     before: &Group,
     after: Group,
 ) -> Result<Response, Error> {
     let kind = before.kind;
-    let after = state.keys.groups().update(after).await.map_err(|error| refused(kind, error))?;
-    let (was, is) = (policy_text(before), policy_text(&after));
-    audit::record(actor, &change(kind, verb, &after.id, Some(&was), Some(&is)));
+    let groups = state.keys.groups().leaving(trail(state, actor, kind, verb));
+    let after = groups.update(after).await.map_err(|error| refused(kind, error))?;
     for bound in after.bounds() {
         let changed = state.ledger.change_budget(&bound, Usd::ZERO, state.now()).await;
         changed.map_err(|error| store_failed(error.0))?;
@@ -221,12 +220,14 @@ async fn show<'g>(state: &AdminState, group: &'g Group) -> Result<Shown<'g>, Err
     Ok(shown)
 }
 
-fn policy_text(group: &Group) -> String {
-    serde_json::to_string(&Shown::policy(group)).unwrap_or_default()
-}
-
-fn change<'c>(kind: GroupKind, verb: &str, id: &'c str, before: Option<&'c str>, after: Option<&'c str>) -> Change<'c> {
-    Change { action: format!("{}.{verb}", kind.name()).into(), id, before, after, fingerprint: None }
+/// What is kept of every change of a group, written with it [A4].
+fn trail(state: &AdminState, actor: &Actor, kind: GroupKind, verb: &str) -> Arc<Teller<Group>> {
+    let shows = |group: &Group| {
+        let object = format!("{}/{}", group.kind.name(), group.id);
+        (object, serde_json::to_string(&Shown::policy(group)).unwrap_or_default())
+    };
+    let action = format!("{}.{verb}", kind.name()).into();
+    Arc::new(Teller { actor: actor.clone(), at: state.now(), action, shows })
 }
 
 fn refused(kind: GroupKind, error: GroupError) -> Error {

@@ -6,14 +6,14 @@ use super::{
     policy::{self, Shown},
     query::{Query, wrong},
     reply::{self, Deleted, LARGEST_PAGE, List, PAGE},
-    store_failed,
+    store_failed, version,
 };
-use crate::audit::{self, Change};
-use axum::{extract::Request, response::Response};
+use crate::audit::{Actor, Teller};
+use axum::response::Response;
 use domain::{Error, KeyId, Kind, Secret, Timestamp, key::VirtualKey, limit::Bound};
 use futures::{StreamExt, TryStreamExt, stream};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use sha2::{Digest, Sha256};
+use http::{HeaderMap, StatusCode, Uri};
+use std::sync::Arc;
 use stores::{
     TableError,
     keys::KeyError,
@@ -28,7 +28,7 @@ const LONGEST_GRACE_SECS: u64 = 86_400;
 /// `POST /keys`
 pub async fn create(state: &AdminState, asked: Asked) -> Result<Response, Error> {
     let (actor, now) = (asked.actor, state.now());
-    let body = text(asked.request).await?.1;
+    let body = body::json(asked.request).await?.1;
     let fields = Fields::of(&body)?;
     let mut key = VirtualKey::named(KeyId::from(""), "", now);
     policy::create(&mut key, &fields, now)?;
@@ -36,10 +36,9 @@ pub async fn create(state: &AdminState, asked: Asked) -> Result<Response, Error>
     if brought.as_ref().is_some_and(|secret| state.login.is_admin_key(secret)) {
         return Err(taken());
     }
-    let (key, secret) = state.keys.create(key, brought, now).await.map_err(refused)?;
+    let keys = state.keys.leaving(trail(state, &actor, "key.create"));
+    let (key, secret) = keys.create(key, brought, now).await.map_err(refused)?;
     fund(state, &key, now).await;
-    let made = fingerprint(&secret);
-    audit::record(&actor, &change("key.create", &key.id, None, Some(&policy_text(&key)), Some(&made)));
     let shown = Shown::policy(&key).with_spend(Spend::default()).with_secret(&secret);
     Ok(reply::tagged(reply::json(StatusCode::CREATED, &shown)?, key.version))
 }
@@ -84,15 +83,14 @@ pub async fn one(state: &AdminState, id: &str) -> Result<Response, Error> {
 
 /// `PATCH /keys/{id}`
 pub async fn update(state: &AdminState, asked: Asked) -> Result<Response, Error> {
-    let (headers, body) = text(asked.request).await?;
+    let (headers, body) = body::json(asked.request).await?;
     let fields = Fields::of(&body)?;
     let before = find(state, &asked.id).await?;
     expect_version(before.version, &fields, &headers)?;
     let mut after = before.clone();
     policy::change(&mut after, &fields)?;
-    let after = state.keys.update(after).await.map_err(refused)?;
-    let (was, is) = (policy_text(&before), policy_text(&after));
-    audit::record(&asked.actor, &change("key.update", &after.id, Some(&was), Some(&is), None));
+    let keys = state.keys.leaving(trail(state, &asked.actor, "key.update"));
+    let after = keys.update(after).await.map_err(refused)?;
     change_budgets(state, &before, &after).await?;
     show(state, &after, None).await
 }
@@ -110,35 +108,32 @@ async fn change_budgets(state: &AdminState, before: &VirtualKey, after: &Virtual
 
 /// `POST /keys/{id}/rotate`
 pub async fn rotate(state: &AdminState, asked: Asked) -> Result<Response, Error> {
-    let body = text(asked.request).await?.1;
+    let body = body::json(asked.request).await?.1;
     let fields = Fields::of(&body)?;
     fields.allow(&["grace_period_seconds"])?;
     let grace = fields.find("grace_period_seconds").map(|field| field.count(0, LONGEST_GRACE_SECS)).transpose()?;
     let before = find(state, &asked.id).await?;
-    let rotated = state.keys.rotate(&before.id, grace.unwrap_or_default(), state.now()).await;
+    let keys = state.keys.leaving(trail(state, &asked.actor, "key.rotate"));
+    let rotated = keys.rotate(&before.id, grace.unwrap_or_default(), state.now()).await;
     let (after, secret) = rotated.map_err(refused)?;
-    let (was, is, made) = (policy_text(&before), policy_text(&after), fingerprint(&secret));
-    audit::record(&asked.actor, &change("key.rotate", &after.id, Some(&was), Some(&is), Some(&made)));
     show(state, &after, Some(&secret)).await
 }
 
 /// `POST /keys/{id}/block` and `unblock`
 pub async fn block(state: &AdminState, asked: Asked, blocked: bool) -> Result<Response, Error> {
-    let body = text(asked.request).await?.1;
+    let body = body::json(asked.request).await?.1;
     Fields::of(&body)?.allow(&[])?;
     let before = find(state, &asked.id).await?;
-    let after = state.keys.set_blocked(&before.id, blocked).await.map_err(refused)?;
-    let (was, is) = (policy_text(&before), policy_text(&after));
     let action = if blocked { "key.block" } else { "key.unblock" };
-    audit::record(&asked.actor, &change(action, &after.id, Some(&was), Some(&is), None));
+    let keys = state.keys.leaving(trail(state, &asked.actor, action));
+    let after = keys.set_blocked(&before.id, blocked).await.map_err(refused)?;
     show(state, &after, None).await
 }
 
 /// `DELETE /keys/{id}`
 pub async fn revoke(state: &AdminState, asked: Asked) -> Result<Response, Error> {
     let before = find(state, &asked.id).await?;
-    state.keys.revoke(&before.id).await.map_err(refused)?;
-    audit::record(&asked.actor, &change("key.revoke", &before.id, Some(&policy_text(&before)), None, None));
+    state.keys.leaving(trail(state, &asked.actor, "key.revoke")).revoke(&before.id).await.map_err(refused)?;
     reply::json(StatusCode::OK, &Deleted { id: before.id.as_str(), deleted: true })
 }
 
@@ -163,50 +158,17 @@ async fn spend(state: &AdminState, key: &VirtualKey) -> Result<Spend, Error> {
     state.ledger.spend(key, state.now()).await.map_err(ledger_failed)
 }
 
-/// The body of a request as text, and its headers.
-pub async fn text(request: Request) -> Result<(HeaderMap, String), Error> {
-    let (parts, body) = request.into_parts();
-    let text = body::read(&parts.headers, body).await?;
-    Ok((parts.headers, text))
-}
-
 /// The version that `version` or `If-Match` names is the one there is [D7].
 pub fn expect_version(current: u64, fields: &Fields<'_>, headers: &HeaderMap) -> Result<(), Error> {
     let named = fields.find("version").map(|field| field.count(1, u64::MAX)).transpose()?;
-    let matched = headers.get(header::IF_MATCH).map(version_of).transpose()?.flatten();
-    let gone = [named, matched].into_iter().flatten().any(|version| version != current);
-    if gone { Err(refused(KeyError::Conflict)) } else { Ok(()) }
+    version::expect(current, named, headers)
 }
 
-/// The version in an `If-Match` header; none in `*`.
-fn version_of(value: &HeaderValue) -> Result<Option<u64>, Error> {
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
-    version.map(Some).ok_or_else(|| wrong("If-Match", "must be the ETag of an earlier answer, such as \"3\""))
-}
-
-fn change<'c>(
-    action: &'static str,
-    key: &'c KeyId,
-    before: Option<&'c str>,
-    after: Option<&'c str>,
-    fingerprint: Option<&'c str>,
-) -> Change<'c> {
-    Change { action: action.into(), id: key.as_str(), before, after, fingerprint }
-}
-
-fn policy_text(key: &VirtualKey) -> String {
-    serde_json::to_string(&Shown::policy(key)).unwrap_or_default()
-}
-
-/// Names a secret without telling it: 64 bits of its SHA-256.
-fn fingerprint(secret: &Secret) -> String {
-    let hash: [u8; 32] = Sha256::digest(secret.expose().as_bytes()).into();
-    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+/// What is kept of every change of a key, written with it [A4].
+fn trail(state: &AdminState, actor: &Actor, action: &'static str) -> Arc<Teller<VirtualKey>> {
+    let shows =
+        |key: &VirtualKey| (format!("key/{}", key.id), serde_json::to_string(&Shown::policy(key)).unwrap_or_default());
+    Arc::new(Teller { actor: actor.clone(), at: state.now(), action: action.into(), shows })
 }
 
 fn taken() -> Error {

@@ -33,9 +33,9 @@ struct Price {
 }
 
 /// Every model of the configuration, in its order.
-pub fn list(state: &AdminState) -> Result<Response, Error> {
-    let prices = Prices::builtin();
-    let shown: Vec<_> = state.config.models.iter().map(|model| shown(model, &state.config, &prices)).collect();
+pub async fn list(state: &AdminState) -> Result<Response, Error> {
+    let (prices, config) = (Prices::builtin(), state.config().await?);
+    let shown: Vec<_> = config.models.iter().map(|model| shown(model, &config, &prices)).collect();
     reply::list(&shown)
 }
 

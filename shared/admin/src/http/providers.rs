@@ -21,8 +21,9 @@ struct Shown<'c> {
 }
 
 /// Every provider of the configuration, in its order.
-pub fn list(state: &AdminState) -> Result<Response, Error> {
-    let shown: Vec<_> = state.config.providers.iter().map(shown).collect();
+pub async fn list(state: &AdminState) -> Result<Response, Error> {
+    let config = state.config().await?;
+    let shown: Vec<_> = config.providers.iter().map(shown).collect();
     reply::list(&shown)
 }
 

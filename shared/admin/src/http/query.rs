@@ -7,7 +7,10 @@ use std::fmt;
 
 /// Parameters in the order they were sent; no name comes twice.
 #[derive(Debug, Default)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query {
+    path: String,
+    pairs: Vec<(String, String)>,
+}
 
 impl Query {
     /// Reads a query in which only these names may occur.
@@ -26,12 +29,22 @@ impl Query {
                 return Err(wrong(name, "comes twice"));
             }
         }
-        Ok(Self(pairs))
+        Ok(Self { path: uri.path().to_owned(), pairs })
+    }
+
+    /// The path that was asked.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// All of them, in the order they were sent.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of a parameter, if it was sent.
     pub fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// A whole number within bounds.

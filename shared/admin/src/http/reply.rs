@@ -41,7 +41,7 @@ pub fn json(status: StatusCode, answer: &impl Serialize) -> Result<Response, Err
 /// # Errors
 /// As [`json`].
 pub fn list(data: &[impl Serialize]) -> Result<Response, Error> {
-    json(StatusCode::OK, &List { object: "list", data, has_more: false, next_cursor: None })
+    json(StatusCode::OK, &List::page(data, None))
 }
 
 /// Entries on a page, unless asked otherwise, and the most there can be [D5].
@@ -74,14 +74,30 @@ pub struct List<'d, T> {
     pub next_cursor: Option<String>,
 }
 
+impl<'d, T> List<'d, T> {
+    /// A page, and the cursor of the next one.
+    pub fn page(data: &'d [T], next_cursor: Option<String>) -> Self {
+        Self { object: "list", data, has_more: next_cursor.is_some(), next_cursor }
+    }
+}
+
 /// An error as OpenAI shapes it.
 pub fn error(error: &Error) -> Response {
-    let body = json!({ "error": {
+    error_with(error, json!({}))
+}
+
+/// The same with more fields in `error`.
+pub fn error_with(error: &Error, more: serde_json::Value) -> Response {
+    let mut fields = json!({
         "message": error.message,
         "type": family(error),
         "param": error.param,
         "code": error.code(),
-    }});
+    });
+    if let (Some(fields), serde_json::Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    let body = json!({ "error": fields });
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = response(status, body.to_string());
     if let Retry::AfterMillis(millis) = error.retry {

@@ -1,11 +1,25 @@
-//! `GET /requests/{id}`: what one call left behind.
+//! `GET /requests` and `GET /requests/{id}`: what calls left behind.
 
-use super::{AdminState, policy::Labels, reply, store_failed};
+use super::{
+    AdminState, paging,
+    policy::Labels,
+    query::{Query, wrong},
+    reply::{self, List},
+    store_failed,
+};
 use axum::response::Response;
 use domain::{CallId, Error, Kind, Timestamp};
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde::Serialize;
-use stores::calls::CallItem;
+use stores::{
+    calls::CallItem,
+    requests::{Failed, Filter, LISTED_SECS, Status},
+};
+
+const PARAMETERS: [&str; 11] =
+    ["from", "to", "key_id", "team_id", "user_id", "model", "provider", "status", "error", "limit", "cursor"];
+/// Days in the answer if no beginning is given.
+const USUAL_DAYS: u64 = 7;
 
 /// A call record.
 #[derive(Serialize)]
@@ -47,6 +61,46 @@ struct Usage {
     cache_write_1h_tokens: u64,
     output_tokens: u64,
     reasoning_tokens: u64,
+}
+
+/// One page of call records, newest first. A call is listed some seconds after it has ended, for 90 days.
+pub async fn list(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
+    let query = Query::of(uri, &PARAMETERS)?;
+    let text = |name| query.find(name).map(str::to_owned);
+    let filter = Filter {
+        span: query.span(state.now(), USUAL_DAYS, LISTED_SECS / 86_400)?,
+        key: text("key_id"),
+        team: text("team_id"),
+        user: text("user_id"),
+        model: text("model"),
+        provider: text("provider"),
+        status: query.find("status").map(status).transpose()?,
+        error: query.find("error").map(failed),
+    };
+    let page = query.page()?;
+    let found = state.requests.list(&filter, &page.paging(&state.peppers)).await.map_err(paging::failed)?;
+    let data: Vec<_> = found.calls.iter().map(shown).collect();
+    reply::json(StatusCode::OK, &List::page(&data, found.next))
+}
+
+/// `404`, or `4xx`.
+fn status(text: &str) -> Result<Status, Error> {
+    let class = text.strip_suffix("xx").map(|class| class.parse().map(Status::Class));
+    let status = class.unwrap_or_else(|| text.parse().map(Status::Exactly)).ok();
+    let is_one = |status: &Status| match *status {
+        Status::Class(class) => (1..=5).contains(&class),
+        Status::Exactly(status) => (100..=599).contains(&status),
+    };
+    status.filter(is_one).ok_or_else(|| wrong("status", "must be a status such as 429, or a class of them such as 4xx"))
+}
+
+/// `true`, `false`, or a code.
+fn failed(text: &str) -> Failed {
+    match text {
+        "true" => Failed::Anyhow,
+        "false" => Failed::Not,
+        code => Failed::With(code.to_owned()),
+    }
 }
 
 /// One call record, once the call has ended.

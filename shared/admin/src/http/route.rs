@@ -23,21 +23,29 @@ pub enum Scope {
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serves {
+    Audit,
     BlockGroup(GroupKind),
     BlockKey,
     ChangeGroup(GroupKind),
     ChangeKey,
+    CheckConfig,
+    Config,
+    ConfigVersions,
     CreateGroup(GroupKind),
     CreateKey,
     DeleteGroup(GroupKind),
     Groups(GroupKind),
     Keys,
     Models,
+    OneConfig,
     OneGroup(GroupKind),
     OneKey,
     OneRequest,
     Providers,
+    PutConfig,
+    Requests,
     RevokeKey,
+    RollConfigBack,
     RotateKey,
     UnblockGroup(GroupKind),
     UnblockKey,
@@ -51,7 +59,7 @@ macro_rules! route {
 }
 
 /// The routes of one kind of thing.
-static PLAIN: [Route; 12] = [
+static PLAIN: [Route; 20] = [
     route!(POST "keys" => Serves::CreateKey, Root),
     route!(GET "keys" => Serves::Keys, Root),
     route!(GET "keys" / "{id}" => Serves::OneKey, Root),
@@ -64,6 +72,14 @@ static PLAIN: [Route; 12] = [
     route!(GET "models" => Serves::Models, Root),
     route!(GET "providers" => Serves::Providers, Root),
     route!(GET "requests" / "{id}" => Serves::OneRequest, Root),
+    route!(GET "requests" => Serves::Requests, Root),
+    route!(GET "audit" => Serves::Audit, Root),
+    route!(GET "config" => Serves::Config, Root),
+    route!(PUT "config" => Serves::PutConfig, Root),
+    route!(POST "config" / "validate" => Serves::CheckConfig, Root),
+    route!(POST "config" / "rollback" => Serves::RollConfigBack, Root),
+    route!(GET "config" / "versions" => Serves::ConfigVersions, Root),
+    route!(GET "config" / "versions" / "{id}" => Serves::OneConfig, Root),
 ];
 
 macro_rules! groups {

@@ -346,11 +346,15 @@ async fn a4_every_change_is_written_down_with_before_and_after_and_no_secret() {
     assert_eq!((&side(1, "before")["user_id"], &side(1, "after")["user_id"]), (&json!("ann"), &json!("bob")));
     assert!(side(3, "before")["blocked"] == false && side(3, "after")["blocked"] == true);
     assert!(side(5, "before")["user_id"] == "bob" && side(5, "after").is_null());
+    let object = format!("key/{}", created["id"].as_str().unwrap());
     let (made, turned) = (&lines[0]["fields"]["fingerprint"], &lines[2]["fields"]["fingerprint"]);
     assert!(made.as_str().is_some_and(|print| !print.is_empty()) && turned.is_string() && made != turned);
-    assert!(
-        lines.iter().all(|line| line["fields"]["actor"] == "root_admin_key" && line["fields"]["id"] == created["id"])
-    );
+    assert!(lines.iter().all(|line| line["fields"]["actor"] == "root_admin_key" && line["fields"]["object"] == object));
+    let kept = world.get("/admin/v1/audit?object=key&limit=10").await.json;
+    let kept: Vec<&Value> = kept["data"].as_array().unwrap().iter().rev().collect();
+    assert_eq!(kept.iter().map(|entry| entry["action"].as_str().unwrap()).collect::<Vec<_>>(), actions);
+    assert!(kept.iter().all(|entry| entry["object"] == object));
+    assert_eq!((&kept[1]["before"]["user_id"], &kept[1]["after"]["user_id"]), (&json!("ann"), &json!("bob")));
     for secret in [mine, ADMIN_KEY, rotated.json["key"].as_str().unwrap()] {
         assert!(!log.text().contains(secret));
     }

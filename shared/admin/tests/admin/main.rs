@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail")]
 
 mod alerts;
+mod audit;
+mod config;
 mod door;
 mod faults;
 mod groups;
 mod keys;
 mod reports;
+mod requests;
 mod rollups;
 mod sns;
 mod world;

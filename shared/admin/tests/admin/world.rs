@@ -1,6 +1,7 @@
 //! An admin API on an engine in memory, and its callers.
 
-use admin::http::{AdminKey, AdminState, app};
+use admin::http::{AdminKey, AdminState, Configure, Parts, app};
+use async_trait::async_trait;
 use axum::{Router, body::Body};
 use config::{Auth, Config, Lookup, Model};
 use domain::{
@@ -19,11 +20,14 @@ use std::{
 };
 use stores::{
     Names, Table,
+    audit::Audit,
     calls::{CallImage, Calls},
     embedded::Embedded,
     keys::{Keys, Peppers},
     ledger::Ledger,
+    requests::Requests,
     rollups::Rollups,
+    settings::Settings,
 };
 use tower::ServiceExt;
 
@@ -46,7 +50,9 @@ pub struct World {
     pub keys: Arc<Keys>,
     pub ledger: Arc<Ledger>,
     pub calls: Calls,
+    pub requests: Requests,
     pub rollups: Rollups,
+    pub settings: Settings,
     _engine: Option<Embedded>,
 }
 
@@ -65,16 +71,23 @@ impl World {
         let ledger = Arc::new(Ledger::new(Arc::clone(&table), names.clone(), clock.clone()));
         let calls = Calls::new(Arc::clone(&table), names.clone());
         let rollups = Rollups::new(Arc::clone(&table), names.clone());
-        let state = AdminState::new(
-            Arc::new(configuration()),
-            Arc::clone(&keys),
-            Arc::clone(&ledger),
-            calls.clone(),
-            rollups.clone(),
-            clock.clone(),
-            AdminKey::of(&Secret::new(ADMIN_KEY)),
-        );
-        Self { app: app(state), clock, table, names, keys, ledger, calls, rollups, _engine: engine }
+        let settings = Settings::new(Arc::clone(&table), names.clone());
+        let peppers = Peppers::one(Secret::new("pepper"));
+        let requests = Requests::new(Arc::clone(&table), &names);
+        let state = AdminState::new(Parts {
+            configure: Arc::new(Here),
+            keys: Arc::clone(&keys),
+            ledger: Arc::clone(&ledger),
+            calls: calls.clone(),
+            requests: requests.clone(),
+            rollups: rollups.clone(),
+            settings: settings.clone(),
+            audit: Audit::new(Arc::clone(&table), names.clone()),
+            peppers,
+            clock: clock.clone(),
+            admin_key: AdminKey::of(&Secret::new(ADMIN_KEY)),
+        });
+        Self { app: app(state), clock, table, names, keys, ledger, calls, requests, rollups, settings, _engine: engine }
     }
 
     /// A request without a credential.
@@ -111,6 +124,13 @@ impl World {
     pub async fn post_text(&self, path: &str, body: &str) -> Answer {
         let request = self.authorised(Method::POST, path).header("content-type", "application/json");
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// A configuration as it is written, under a version if one is given.
+    pub async fn put_config(&self, text: &str, tag: Option<&str>) -> Answer {
+        let request = self.authorised(Method::PUT, "/admin/v1/config").header("content-type", "application/yaml");
+        let request = tag.into_iter().fold(request, |request, tag| request.header("if-match", tag));
+        self.send(request.body(Body::from(text.to_owned())).unwrap()).await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
@@ -231,6 +251,20 @@ impl Lookup for Nothing {
 
     fn secret(&self, _: &str, _: Option<&str>) -> Option<Secret> {
         None
+    }
+}
+
+/// Texts are read without an environment; the built-in configuration is the tests' own.
+struct Here;
+
+#[async_trait]
+impl Configure for Here {
+    async fn check(&self, text: &str) -> Result<Config, Vec<config::Problem>> {
+        config::load("portunus.yaml", text, &Nothing)
+    }
+
+    fn built_in(&self) -> Config {
+        configuration()
     }
 }
 

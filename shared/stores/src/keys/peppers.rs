@@ -52,7 +52,7 @@ impl Peppers {
     }
 
     /// A signature over parts, under the newest pepper, for another purpose than hashing secrets.
-    pub(super) fn sign(&self, parts: &[&str]) -> [u8; 32] {
+    pub(crate) fn sign(&self, parts: &[&str]) -> [u8; 32] {
         hmac(&self.newest.1, &[&["cursor"], parts].concat())
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use stores::{
     alerts::{Claim, Claims, Outcome},
     keys::{KeyError, Keys, Peppers},
-    settings::{ConfigError, Settings},
+    settings::Settings,
 };
 
 on_every_table! {
@@ -30,7 +30,6 @@ on_every_table! {
     a_revoked_key_opens_nothing,
     every_field_of_a_key_is_kept,
     d5_the_list_is_newest_first_and_paged,
-    d7_the_configuration_is_versioned,
     a_local_secret_is_made_once,
     m17_a_threshold_is_claimed_once,
 }
@@ -219,19 +218,6 @@ async fn d5_the_list_is_newest_first_and_paged(store: &Store) {
     }
     assert_eq!(names, ["6", "5", "4", "3", "2", "1", "0"]);
     assert_eq!(keys.list(3, Some("forged")).await, Err(KeyError::UnknownCursor));
-}
-
-async fn d7_the_configuration_is_versioned(store: &Store) {
-    let settings = Settings::new(store.table.clone(), store.names.clone());
-    assert_eq!(settings.config().await.unwrap(), None);
-    let first = settings.put_config("models: {}", 0, start()).await.unwrap();
-    assert_eq!(first.version, 1);
-    let later = start().plus_secs(1);
-    assert_eq!(settings.put_config("other", 0, later).await, Err(ConfigError::Conflict));
-    let second = settings.put_config("models: {a: b}", 1, later).await.unwrap();
-    assert_eq!(settings.config().await.unwrap(), Some(second));
-    let too_large = settings.put_config(&"x".repeat(350_001), 2, later).await;
-    assert_eq!(too_large, Err(ConfigError::TooLarge));
 }
 
 async fn a_local_secret_is_made_once(store: &Store) {

@@ -12,6 +12,7 @@
 mod chaos;
 mod groups;
 mod harness;
+mod journals;
 mod keys;
 mod ledger;
 mod loopback;

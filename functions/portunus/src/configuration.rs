@@ -1,0 +1,177 @@
+//! Which configuration is in force: what an admin put or the file says, whichever was changed last; else the demo.
+
+use admin::http::Configure;
+use async_trait::async_trait;
+use config::{Config, Problem, ProcessEnv};
+use domain::Clock;
+use gateway::{Gateway, live::Live};
+use providers::{Aws, Dialer, Providers, Secrets};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use stores::{
+    TableError,
+    keys::Keys,
+    ledger::Ledger,
+    responses::Responses,
+    settings::{Draft, Settings, Source, StoredConfig},
+};
+
+type Failure = Box<dyn Error>;
+
+/// How often it is looked for another configuration.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Reads configurations with this process's environment, and secrets from AWS where a text names any.
+pub struct Reading {
+    pub aws: Aws,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Reading {
+    async fn read(&self, name: &str, text: &str) -> Result<Config, Vec<Problem>> {
+        if text.trim().is_empty() {
+            return Ok(config::demo(&ProcessEnv));
+        }
+        let secrets = config::secret_names(text);
+        // AWS is asked only if the text names a secret.
+        if secrets.is_empty() {
+            return config::load(name, text, &ProcessEnv);
+        }
+        let fetched = Secrets::new(self.aws.sdk().await, self.clock.clone()).lookup(&secrets).await;
+        let found = fetched.map_err(|missing| {
+            vec![Problem { file: name.to_owned(), line: 1, column: 1, message: missing.to_string() }]
+        });
+        config::load(name, text, &found?)
+    }
+}
+
+#[async_trait]
+impl Configure for Reading {
+    async fn check(&self, text: &str) -> Result<Config, Vec<Problem>> {
+        self.read("portunus.yaml", text).await
+    }
+
+    fn built_in(&self) -> Config {
+        config::demo(&ProcessEnv)
+    }
+}
+
+/// A configuration, and which one it is.
+pub struct InForce {
+    pub config: Arc<Config>,
+    pub version: u64,
+}
+
+/// What is in force at the start. A file that changed since it was last read comes into force; one that did not leaves what
+/// an admin put meanwhile.
+pub async fn at_start(reading: &Reading, settings: &Settings, file: Option<&Path>) -> Result<InForce, Failure> {
+    let file = found(file)?;
+    let stored = adopt(reading, settings, file).await?;
+    let (name, text) =
+        stored.as_ref().map_or(("portunus.yaml", ""), |config| ("the configuration in force", config.text.as_str()));
+    let config = reading.read(name, text).await.map_err(listed)?;
+    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(InForce { config: Arc::new(config), version: stored.map_or(0, |config| config.version) })
+}
+
+/// A file and its text.
+struct File {
+    path: PathBuf,
+    text: String,
+}
+
+/// The named file, or `./portunus.yaml` if there is one.
+fn found(file: Option<&Path>) -> Result<Option<File>, Failure> {
+    let default = Path::new("portunus.yaml");
+    let Some(path) = file.or_else(|| default.exists().then_some(default)) else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|problem| format!("{}: {problem}", path.display()))?;
+    Ok(Some(File { path: path.to_owned(), text }))
+}
+
+/// Brings the file into force if it is its turn, and answers what is in force then.
+async fn adopt(reading: &Reading, settings: &Settings, file: Option<File>) -> Result<Option<StoredConfig>, Failure> {
+    let stored = settings.config().await?;
+    let by_admin = |stored: &StoredConfig| matches!(stored.source, Source::Admin | Source::Rollback { .. });
+    let source = stored.as_ref().map(|stored| stored.source);
+    let (text, source) = match (file, &stored) {
+        // An empty text is the demo: what a file said is over with the file.
+        (None, Some(_)) if source == Some(Source::File) => (String::new(), Source::Packaged),
+        (None, _) => return Ok(stored),
+        (Some(file), Some(there)) if by_admin(there) && settings.came_from_file(&file.text).await? => {
+            let (version, path) = (there.version, file.path.display());
+            tracing::warn!(
+                "version {version} of the configuration, put by an admin, is in force; {path} is read again when it changes"
+            );
+            return Ok(stored);
+        }
+        (Some(file), Some(there)) if source == Some(Source::File) && there.text == file.text => return Ok(stored),
+        (Some(file), _) => {
+            reading.read(&file.path.display().to_string(), &file.text).await.map_err(listed)?;
+            (file.text, Source::File)
+        }
+    };
+    let seen = stored.map_or(0, |stored| stored.version);
+    let draft = Draft { text: &text, source, seen, now: reading.clock.now(), entry: None };
+    Ok(Some(settings.put_config(&draft).await?))
+}
+
+fn listed(problems: Vec<Problem>) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes gateways, one for each configuration.
+pub struct Maker {
+    pub reading: Arc<Reading>,
+    pub keys: Arc<Keys>,
+    pub ledger: Arc<Ledger>,
+    pub responses: Responses,
+    pub settings: Settings,
+}
+
+impl Maker {
+    /// A gateway under a configuration.
+    pub async fn gateway(&self, config: Arc<Config>) -> Result<Gateway, Failure> {
+        let providers = Providers::build(&config, &Dialer::new(&config.egress)?, &self.reading.aws).await?;
+        let clock = self.reading.clock.clone();
+        let gateway = Gateway::new(config, Arc::new(providers), self.keys.clone(), self.ledger.clone(), clock);
+        Ok(gateway.with_responses(self.responses.clone()))
+    }
+
+    /// Replaces the gateway whenever another configuration is in force. One that cannot be served leaves the last one, and
+    /// is not tried again.
+    pub async fn follow(&self, live: &Live, mut version: u64) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.newer(&mut version).await {
+                Ok(Some(gateway)) => {
+                    live.replace(Arc::new(gateway));
+                    tracing::info!(version, "another configuration is in force");
+                }
+                Ok(None) => {}
+                Err(problem) => {
+                    tracing::error!(version, %problem, "a configuration cannot be served; the last one still is")
+                }
+            }
+        }
+    }
+
+    async fn newer(&self, version: &mut u64) -> Result<Option<Gateway>, Failure> {
+        let there = match self.settings.version().await {
+            Ok(there) if there == *version => return Ok(None),
+            Ok(_) => self.settings.config().await,
+            Err(problem) => Err(problem),
+        };
+        let Some(stored) = there.map_err(unread)? else { return Ok(None) };
+        *version = stored.version;
+        let config = self.reading.read("the configuration in force", &stored.text).await.map_err(listed)?;
+        self.gateway(Arc::new(config)).await.map(Some)
+    }
+}
+
+fn unread(problem: TableError) -> String {
+    format!("the version in force could not be read: {problem}")
+}
