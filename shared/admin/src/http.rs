@@ -2,7 +2,12 @@
 
 use crate::audit::Actor;
 use ::config::Config;
-use axum::{Router, extract::Request, response::Response, routing::any};
+use axum::{
+    Router,
+    extract::Request,
+    response::Response,
+    routing::{any, get},
+};
 use configured::Configured;
 use domain::{Clock, Error, Kind, Timestamp};
 use futures::FutureExt;
@@ -42,6 +47,8 @@ mod limits;
 mod login;
 /// Models as configured.
 mod models;
+/// The API described.
+pub mod openapi;
 /// Pages of lists.
 mod paging;
 /// The fields of a key.
@@ -117,15 +124,23 @@ impl AdminState {
     }
 }
 
-/// The admin API as one application. It answers everything below `/admin` and has no fallback of its own, so that
-/// whoever serves it beside the client APIs sets theirs.
+/// The admin API as one application, and its description. It answers everything below `/admin` and has no fallback of its
+/// own, so that whoever serves it beside the client APIs sets theirs.
 pub fn app(state: AdminState) -> Router {
     let state = Arc::new(state);
     let answer = move |request: Request| {
         let state = Arc::clone(&state);
         async move { handle(&state, request).await }
     };
-    Router::new().route("/admin", any(answer.clone())).route("/admin/{*rest}", any(answer))
+    let described = Arc::new(openapi::document());
+    let describe = move || {
+        let described = Arc::clone(&described);
+        async move { openapi::answer(&described) }
+    };
+    Router::new()
+        .route("/admin", any(answer.clone()))
+        .route("/admin/{*rest}", any(answer))
+        .route("/openapi.json", get(describe))
 }
 
 /// A request whose sender may send it.
@@ -137,10 +152,11 @@ struct Asked {
 }
 
 async fn handle(state: &AdminState, request: Request) -> Response {
-    let id = RequestId::random();
+    let (id, path) = (RequestId::random(), request.uri().path().to_owned());
     let answered = AssertUnwindSafe(answer(state, request, &id)).catch_unwind().await;
     let response = match answered {
         Ok(Ok(response)) => response,
+        Ok(Err(error)) if error.kind == Kind::MethodNotAllowed => reply::allowing(reply::error(&error), &path),
         Ok(Err(error)) => reply::error(&error),
         Err(_) => {
             tracing::error!(request = id.as_str(), "a panic while answering");

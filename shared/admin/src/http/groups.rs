@@ -30,7 +30,7 @@ const AT_ONCE: usize = 16;
 const WRITABLE: [&str; 7] = ["name", "organization_id", "team_id", "role", "blocked", "tags", "metadata"];
 
 /// What a user may be on the admin plane.
-const ROLES: [(&str, &str); 6] = [
+pub const ROLES: [(&str, &str); 6] = [
     ("owner", "owner"),
     ("admin", "admin"),
     ("team_admin", "team_admin"),
@@ -155,7 +155,7 @@ fn write(group: &mut Group, field: &Field<'_>) -> Result<(), Error> {
 }
 
 /// The fields that groups of a kind have.
-fn writable(kind: GroupKind) -> Vec<&'static str> {
+pub fn writable(kind: GroupKind) -> Vec<&'static str> {
     let has = |name: &str| match name {
         "organization_id" => kind != GroupKind::Organization,
         "team_id" => matches!(kind, GroupKind::Project | GroupKind::User),

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use stores::ledger::Spend;
 
 /// Fields that an admin may write at any time, beside the limits.
-const WRITABLE: [&str; 8] =
+pub const WRITABLE: [&str; 8] =
     ["name", "user_id", "organization_id", "project_id", "expires_at", "blocked", "tags", "metadata"];
 
 pub const MOST_NAME: usize = 200;

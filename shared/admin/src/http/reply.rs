@@ -1,5 +1,6 @@
 //! Answers: JSON, and errors as OpenAI shapes them.
 
+use super::route;
 use axum::{body::Body, response::Response};
 use domain::{Error, Kind, Retry};
 use http::{HeaderValue, StatusCode, header};
@@ -115,6 +116,15 @@ fn family(error: &Error) -> &'static str {
         _ if error.status() < 500 => "invalid_request_error",
         _ => "server_error",
     }
+}
+
+/// A 405 that says which methods the path takes.
+pub fn allowing(mut response: Response, path: &str) -> Response {
+    let methods = route::methods(path).join(", ");
+    if let Ok(value) = HeaderValue::from_str(&methods) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
 }
 
 /// Headers that every answer carries.

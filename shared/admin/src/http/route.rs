@@ -131,6 +131,12 @@ pub fn matched(method: &Method, path: &str) -> Matched {
     if known { Matched::WrongMethod } else { Matched::Nothing }
 }
 
+/// The methods that a path takes.
+pub fn methods(path: &str) -> Vec<&'static str> {
+    let segments: Vec<&str> = path.strip_prefix("/admin/v1/").unwrap_or_default().split('/').collect();
+    routes().filter(|route| fits(route.template, &segments)).map(|route| route.method.as_str()).collect()
+}
+
 fn fits(template: &[&str], segments: &[&str]) -> bool {
     let one = |(part, segment): (&&str, &&str)| if *part == "{id}" { is_id(segment) } else { part == segment };
     template.len() == segments.len() && template.iter().zip(segments).all(one)

@@ -329,10 +329,15 @@ async fn a4_every_change_is_written_down_with_before_and_after_and_no_secret() {
     let mine = "brought-0123456789abcdefghijklmnopqrstuvwxyz";
     let created = world.create(json!({ "name": "a", "key": mine, "user_id": "ann" })).await;
     let path = format!("/admin/v1/keys/{}", created["id"].as_str().unwrap());
+    world.clock.advance_millis(1);
     world.patch(&path, json!({ "user_id": "bob" })).await;
+    world.clock.advance_millis(1);
     let rotated = world.post(&format!("{path}/rotate"), json!({ "grace_period_seconds": 60 })).await;
+    world.clock.advance_millis(1);
     world.post_text(&format!("{path}/block"), "").await;
+    world.clock.advance_millis(1);
     world.post_text(&format!("{path}/unblock"), "").await;
+    world.clock.advance_millis(1);
     world.call(Method::DELETE, &path, None).await;
     world.patch(&path, json!({ "user_id": "eve" })).await;
     drop(guard);

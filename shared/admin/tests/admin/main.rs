@@ -9,6 +9,7 @@ mod door;
 mod faults;
 mod groups;
 mod keys;
+mod openapi;
 mod reports;
 mod requests;
 mod rollups;

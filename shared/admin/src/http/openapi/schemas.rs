@@ -1,0 +1,310 @@
+//! The things that are sent and answered, field by field.
+
+use super::{
+    super::{groups, limits, policy},
+    type_name,
+};
+use domain::group::GroupKind;
+use serde_json::{Map, Value, json};
+
+/// Every schema that the document names.
+pub fn all() -> Value {
+    let mut all = Map::new();
+    let mut add = |name: String, schema: Value| drop(all.insert(name, schema));
+    let written = [policy::WRITABLE.as_slice(), &limits::WRITABLE].concat();
+    add("Key".to_owned(), answered(KEY, &["key", "spend_usd", "reserved_usd"]));
+    add("NewKey".to_owned(), sent(&[written.as_slice(), &["key", "team_id"]].concat()));
+    add("ChangedKey".to_owned(), sent(&[written.as_slice(), &["version"]].concat()));
+    for kind in [GroupKind::Organization, GroupKind::Project, GroupKind::Team, GroupKind::User] {
+        let (name, written) = (type_name(kind), groups::writable(kind));
+        add(name.to_owned(), answered(GROUP, &["organization_id", "team_id", "role"]));
+        add(format!("New{name}"), sent(&[written.as_slice(), &["id"]].concat()));
+        add(format!("Changed{name}"), sent(&[written.as_slice(), &["version"]].concat()));
+    }
+    for (name, fields, optional) in OTHERS {
+        add((*name).to_owned(), answered(fields, optional));
+    }
+    add(
+        "NewConfig".to_owned(),
+        json!({
+            "type": "object",
+            "properties": { "config": { "type": "string" }, "version": { "type": ["integer", "null"], "minimum": 0 } },
+            "required": ["config"],
+            "additionalProperties": false,
+        }),
+    );
+    add("Error".to_owned(), error());
+    Value::Object(all)
+}
+
+/// What a field holds.
+#[derive(Clone, Copy)]
+enum Holds {
+    Budgets,
+    Count,
+    Flag,
+    List(&'static str),
+    MaybeAny,
+    MaybeCount,
+    MaybeMoney,
+    MaybeText,
+    MaybeTime,
+    Money,
+    Names,
+    Of(&'static str),
+    Object,
+    Text,
+    Texts,
+    Time,
+    Word(&'static [&'static str]),
+}
+
+type Fields = &'static [(&'static str, Holds)];
+
+use Holds::{
+    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, Money, Names, Object, Of, Text,
+    Texts, Time, Word,
+};
+
+const PERIODS: Holds = Word(&["daily", "weekly", "monthly", "total"]);
+const MODES: Holds = Word(&["strict", "last_one"]);
+
+/// A key as it is answered.
+const KEY: Fields = &[
+    ("id", Text),
+    ("name", Text),
+    ("key", Text),
+    ("prefix", Text),
+    ("team_id", MaybeText),
+    ("user_id", MaybeText),
+    ("organization_id", MaybeText),
+    ("project_id", MaybeText),
+    ("models", Names),
+    ("providers", Names),
+    ("max_budget_usd", MaybeMoney),
+    ("budget_period", PERIODS),
+    ("budgets", Budgets),
+    ("soft_budget_usd", MaybeMoney),
+    ("rpm", MaybeCount),
+    ("tpm", MaybeCount),
+    ("max_parallel", MaybeCount),
+    ("rate_limits", List("")),
+    ("guardrails", List("")),
+    ("expires_at", MaybeTime),
+    ("blocked", Flag),
+    ("tags", Texts),
+    ("metadata", Object),
+    ("budget_mode", MODES),
+    ("created_at", Time),
+    ("last_used_at", MaybeTime),
+    ("spend_usd", Money),
+    ("reserved_usd", Money),
+    ("version", Count),
+];
+
+/// A group as it is answered.
+const GROUP: Fields = &[
+    ("id", Text),
+    ("name", Text),
+    ("organization_id", MaybeText),
+    ("team_id", MaybeText),
+    ("role", MaybeText),
+    ("models", Names),
+    ("providers", Names),
+    ("max_budget_usd", MaybeMoney),
+    ("budget_period", PERIODS),
+    ("budgets", Budgets),
+    ("soft_budget_usd", MaybeMoney),
+    ("rpm", MaybeCount),
+    ("tpm", MaybeCount),
+    ("max_parallel", MaybeCount),
+    ("rate_limits", List("")),
+    ("guardrails", List("")),
+    ("blocked", Flag),
+    ("tags", Texts),
+    ("metadata", Object),
+    ("budget_mode", MODES),
+    ("created_at", Time),
+    ("spend_usd", MaybeMoney),
+    ("reserved_usd", MaybeMoney),
+    ("version", Count),
+];
+
+const CONFIG: Fields = &[
+    ("version", Count),
+    ("source", Word(&["admin", "file", "packaged", "rollback", "built_in"])),
+    ("rolled_back_to", MaybeCount),
+    ("put_at", MaybeTime),
+    ("overrides_file", Flag),
+    ("config", Text),
+    ("warnings", List("Said")),
+];
+
+/// The other things: their fields, and which of them may be absent.
+const OTHERS: &[(&str, Fields, &[&str])] = &[
+    (
+        "Change",
+        &[
+            ("at", Time),
+            ("request_id", Text),
+            ("actor", Of("Actor")),
+            ("action", Text),
+            ("object", Text),
+            ("before", MaybeAny),
+            ("after", MaybeAny),
+            ("fingerprint", MaybeText),
+        ],
+        &[],
+    ),
+    ("Actor", &[("kind", Text), ("id", MaybeText), ("ip", MaybeText)], &[]),
+    (
+        "Request",
+        &[
+            ("id", Text),
+            ("key_id", Text),
+            ("state", Word(&["settled", "released", "expired"])),
+            ("cost_usd", Money),
+            ("unpriced", Flag),
+            ("held_usd", Money),
+            ("wire", Text),
+            ("alias", Text),
+            ("provider", Text),
+            ("model", Text),
+            ("region", MaybeText),
+            ("usage", Object),
+            ("usage_source", Text),
+            ("status", Count),
+            ("error", MaybeText),
+            ("streamed", Flag),
+            ("attempts", Count),
+            ("started_at", Time),
+            ("ended_at", Time),
+            ("first_byte_ms", MaybeCount),
+            ("team_id", MaybeText),
+            ("user_id", MaybeText),
+            ("organization_id", MaybeText),
+            ("tags", Texts),
+            ("client_request_id", MaybeText),
+        ],
+        &[],
+    ),
+    ("Config", CONFIG, &["warnings"]),
+    ("ConfigVersion", CONFIG, &["config", "warnings"]),
+    ("Said", &[("line", Count), ("column", Count), ("message", Text)], &[]),
+    ("Checked", &[("valid", Flag), ("problems", List("Said")), ("warnings", List("Said"))], &[]),
+    ("Model", &[("id", Text), ("aliases", Names), ("strategy", Text), ("targets", List(""))], &[]),
+    ("Provider", &[("name", Text), ("kind", Text), ("speaks", Names), ("region", MaybeText), ("built_in", Flag)], &[]),
+    (
+        "Usage",
+        &[
+            ("object", Text),
+            ("from", Text),
+            ("to", Text),
+            ("data", List("")),
+            ("has_more", Flag),
+            ("next_cursor", MaybeText),
+        ],
+        &[],
+    ),
+];
+
+impl Holds {
+    /// As it is answered.
+    fn schema(self) -> Value {
+        let money = "^-?[0-9]+(\\.[0-9]{1,12})?$";
+        match self {
+            MaybeAny => json!({}),
+            Budgets => {
+                json!({ "type": "array", "items": answered(&[("max_budget_usd", Money), ("budget_period", PERIODS)], &[]) })
+            }
+            Count => json!({ "type": "integer", "minimum": 0 }),
+            Flag => json!({ "type": "boolean" }),
+            List("") => json!({ "type": "array" }),
+            List(name) => json!({ "type": "array", "items": { "$ref": format!("#/components/schemas/{name}") } }),
+            MaybeCount => json!({ "type": ["integer", "null"], "minimum": 0 }),
+            MaybeMoney => json!({ "type": ["string", "null"], "pattern": money }),
+            MaybeText => json!({ "type": ["string", "null"] }),
+            MaybeTime => json!({ "type": ["string", "null"], "format": "date-time" }),
+            Money => json!({ "type": "string", "pattern": money }),
+            Names => json!({ "type": "array", "items": { "type": "string" } }),
+            Of(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
+            Object => json!({ "type": "object" }),
+            Text => json!({ "type": "string" }),
+            Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+            Time => json!({ "type": "string", "format": "date-time" }),
+            Word(words) => json!({ "enum": words }),
+        }
+    }
+}
+
+fn answered(fields: &[(&str, Holds)], optional: &[&str]) -> Value {
+    let properties: Map<String, Value> =
+        fields.iter().map(|(name, holds)| ((*name).to_owned(), holds.schema())).collect();
+    let required: Vec<&str> = fields.iter().map(|(name, _)| *name).filter(|name| !optional.contains(name)).collect();
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+/// A body of these fields, each of which may be absent; null clears it.
+fn sent(names: &[&str]) -> Value {
+    let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), written(name))).collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+/// What may be written into a field.
+fn written(name: &str) -> Value {
+    match name {
+        "models" | "providers" => json!({
+            "type": ["array", "null"], "maxItems": 500,
+            "items": { "type": "string", "pattern": "^[!-)+-~]{0,255}([!-)+-~]|\\*)$" },
+        }),
+        "max_budget_usd" | "soft_budget_usd" => json!({ "anyOf": [
+            { "type": "null" },
+            { "type": "number", "minimum": 0, "maximum": 1_000_000_000 },
+            { "type": "string", "pattern": "^[0-9]{1,9}(\\.[0-9]{1,12})?$" },
+        ]}),
+        "budget_period" => json!({ "enum": ["daily", "weekly", "monthly", "total", null] }),
+        "budget_mode" => json!({ "enum": ["strict", "last_one", null] }),
+        "budgets" => json!({ "type": ["array", "null"], "maxItems": 4, "items": {
+            "type": "object",
+            "properties": { "max_budget_usd": written("max_budget_usd"), "budget_period": PERIODS.schema() },
+            "required": ["max_budget_usd", "budget_period"],
+            "additionalProperties": false,
+        }}),
+        "max_parallel" => json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 100_000 }),
+        "expires_at" => json!({ "type": ["string", "null"], "format": "date-time", "description": "In UTC." }),
+        "blocked" => json!({ "type": ["boolean", "null"] }),
+        "tags" => {
+            json!({ "type": ["object", "null"], "maxProperties": 50, "additionalProperties": { "type": "string", "maxLength": 256 } })
+        }
+        "metadata" => json!({ "type": ["object", "null"] }),
+        "version" => json!({ "type": ["integer", "null"], "minimum": 1 }),
+        "role" => {
+            json!({ "enum": groups::ROLES.map(|(name, _)| Some(name)).into_iter().chain([None]).collect::<Vec<_>>() })
+        }
+        "key" => {
+            json!({ "type": ["string", "null"], "minLength": 32, "maxLength": 256, "description": "A secret of one's own." })
+        }
+        "id" => json!({ "type": ["string", "null"], "pattern": "^[A-Za-z0-9_-]{1,64}$" }),
+        _ => json!({ "type": ["string", "null"], "minLength": 1, "maxLength": 200 }),
+    }
+}
+
+fn error() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "error": {
+            "type": "object",
+            "properties": {
+                "message": { "type": "string" },
+                "type": { "type": "string" },
+                "param": { "type": ["string", "null"] },
+                "code": { "type": "string" },
+                "problems": { "type": "array", "items": { "$ref": "#/components/schemas/Said" } },
+            },
+            "required": ["message", "type", "param", "code"],
+            "additionalProperties": false,
+        }},
+        "required": ["error"],
+        "additionalProperties": false,
+    })
+}
