@@ -17,7 +17,7 @@ async fn r1_every_route_that_is_not_public_refuses_a_caller_without_a_key_in_its
         public.extend(public_ones(&portunus, routes).await);
         assert!(portunus.upstream.requests().is_empty());
     }
-    assert_eq!(public, ["/health", "/health/live", "/health/ready"]);
+    assert_eq!(public, ["/openapi.json", "/health", "/health/live", "/health/ready"]);
 }
 
 /// Asks every one of these routes with no key, a wrong one and a good one; the paths of those that need none.

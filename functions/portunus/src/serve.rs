@@ -115,7 +115,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
         settings: settings.clone(),
     };
     let live = Arc::new(Live::of(Arc::new(maker.gateway(config.clone()).await?)));
-    let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>));
+    let described = admin::http::openapi::joined(gateway::http::openapi::document());
+    let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>)).described_as(&described);
     let rollups = Rollups::new(table.clone(), names.clone());
     let requests = Requests::new(table.clone(), &names);
     let counting = count(admin::rollups::Local::new(rollups.clone(), clock.clone()), requests.clone(), settled);

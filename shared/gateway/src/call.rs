@@ -59,7 +59,9 @@ impl Call {
     pub fn operation(&self) -> Operation {
         match self.route.serves {
             Serves::Inference(operation) => operation,
-            Serves::Health | Serves::Models | Serves::Response(_) | Serves::Service => Operation::Chat,
+            Serves::Described | Serves::Health | Serves::Models | Serves::Response(_) | Serves::Service => {
+                Operation::Chat
+            }
         }
     }
 

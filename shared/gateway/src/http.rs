@@ -23,6 +23,8 @@ mod form;
 pub mod id;
 /// Streams as lists.
 mod json_list;
+/// The API described.
+pub mod openapi;
 /// Calls that outlive the patience of the edge.
 mod patient;
 /// What a request says, read with limits.
@@ -51,6 +53,7 @@ pub struct Edge {
     live: Arc<Live>,
     /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
     pump: Option<Arc<dyn Pump>>,
+    described: Arc<str>,
 }
 
 /// The client plane under one configuration, for one call.
@@ -58,6 +61,7 @@ struct Plane {
     gateway: Arc<Gateway>,
     /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
     pump: Option<Arc<dyn Pump>>,
+    described: Arc<str>,
 }
 
 /// The client APIs as one application.
@@ -76,12 +80,19 @@ pub fn live(live: Live, pump: Option<Arc<dyn Pump>>) -> Router {
 
 impl Edge {
     pub fn new(live: Arc<Live>, pump: Option<Arc<dyn Pump>>) -> Self {
-        Self { live, pump }
+        Self { live, pump, described: openapi::document().to_string().into() }
+    }
+
+    /// The same with another description at `/openapi.json`, for where more is served beside it.
+    #[must_use]
+    pub fn described_as(self, described: &serde_json::Value) -> Self {
+        Self { described: described.to_string().into(), ..self }
     }
 
     /// Answers one request, whatever it is. What [`app`] does, without a router around it.
     pub async fn handle(&self, request: Request) -> Response {
-        let plane = Plane { gateway: self.live.current().await, pump: self.pump.clone() };
+        let plane =
+            Plane { gateway: self.live.current().await, pump: self.pump.clone(), described: self.described.clone() };
         plane.handle(request).await
     }
 }
@@ -104,6 +115,7 @@ impl Plane {
         read::host_allowed(&request, &self.gateway.config.allowed_hosts)?;
         let (route, path_model) = matched(&request)?;
         match route.serves {
+            Serves::Described => Ok(reply::json(id, self.described.to_string())),
             Serves::Health => Ok(reply::health(id)),
             Serves::Models => Box::pin(self.models(request, id, path_model, received)).await,
             Serves::Response(asked) => {

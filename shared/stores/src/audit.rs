@@ -4,7 +4,7 @@
 
 use crate::{
     journal::{self, Journal, ListError, Paging, Span},
-    table::{Item, Key, Names, Put, Table, TableError, Write},
+    table::{Get, Item, Key, Names, Put, Table, TableError, Write},
 };
 use domain::{Secret, Timestamp};
 use std::sync::Arc;
@@ -99,6 +99,11 @@ impl Entry {
             .with_some("after", self.after.as_deref().map(bounded))
             .with_some("fingerprint", self.fingerprint.as_deref());
         Put::new(&names.keys, item)
+    }
+
+    /// Whether this very entry is there: then its change was made, and the answer lost.
+    pub(crate) async fn is_kept(&self, table: &dyn Table, names: &Names) -> Result<bool, TableError> {
+        Ok(table.get(&Get::consistent(&names.keys, self.key())).await?.is_some())
     }
 
     fn key(&self) -> Key {

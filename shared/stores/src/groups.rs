@@ -82,12 +82,21 @@ impl Groups {
     pub async fn create(&self, group: &Group) -> Result<(), GroupError> {
         let main = Put::new(&self.names.keys, item(group, main_key(group.kind, &group.id))).if_absent();
         let listed = Put::new(&self.names.keys, item(group, listed_key(group)));
-        match self.write(vec![Write::Put(main), Write::Put(listed)], self.entry(None, Some(group))).await {
-            // A repetition of our own, its first answer lost.
-            Err(GroupError::Conflict) if self.get(group.kind, &group.id).await?.as_ref() == Some(group) => Ok(()),
+        let entry = self.entry(None, Some(group));
+        match self.write(vec![Write::Put(main), Write::Put(listed)], entry.clone()).await {
+            Err(GroupError::Conflict) if self.was_made(group, entry.as_ref()).await? => Ok(()),
             Err(GroupError::Conflict) => Err(GroupError::Taken),
             done => done,
         }
+    }
+
+    /// A repetition of our own, its first answer lost? The same group made twice on purpose is told apart by its entry.
+    async fn was_made(&self, group: &Group, entry: Option<&Entry>) -> Result<bool, GroupError> {
+        let kept = match entry {
+            Some(entry) => entry.is_kept(&*self.table, &self.names).await?,
+            None => true,
+        };
+        Ok(kept && self.get(group.kind, &group.id).await?.as_ref() == Some(group))
     }
 
     /// One group.

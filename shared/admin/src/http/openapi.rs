@@ -130,8 +130,9 @@ pub fn joined(other: Value) -> Value {
     let mut document = document();
     for part in ["/paths", "/components/schemas", "/components/securitySchemes"] {
         let more = other.pointer(part).and_then(Value::as_object).cloned().unwrap_or_default();
-        if let Some(part) = document.pointer_mut(part).and_then(Value::as_object_mut) {
-            more.into_iter().for_each(|(name, value)| drop(part.entry(name).or_insert(value)));
+        let Some(part) = document.pointer_mut(part).and_then(Value::as_object_mut) else { continue };
+        for (name, value) in more {
+            part.entry(name).or_insert(value);
         }
     }
     document

@@ -23,6 +23,8 @@ pub struct Route {
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serves {
+    /// The description of the API.
+    Described,
     Health,
     Inference(Operation),
     /// The list of models, or one of them.
@@ -163,6 +165,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "v1" / "models" / "{}" / "{}" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "openai" / "v1" / "models" => Serves::Models, OpenAiChat, None, Key),
     route!(GET "openai" / "v1" / "models" / "{}" => Serves::Models, OpenAiChat, None, Key),
+    route!(GET "openapi.json" => Serves::Described, OpenAiChat, None, Public),
     route!(GET "health" => Serves::Health, OpenAiChat, None, Public),
     route!(GET "health" / "live" => Serves::Health, OpenAiChat, None, Public),
     route!(GET "health" / "ready" => Serves::Health, OpenAiChat, None, Public),
