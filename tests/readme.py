@@ -35,8 +35,8 @@ def wait_for(banner: Path) -> str:
     sys.exit(f"the banner never came:\n{banner.read_text()}")
 
 
-def run(line: str, environment: dict[str, str]) -> str:
-    done = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, timeout=30)
+def run(line: str, environment: dict[str, str], folder: str | None = None) -> str:
+    done = subprocess.run(["bash", "-ec", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         sys.exit(f"failed: {line}\n{done.stderr}")
     return done.stdout
@@ -61,8 +61,10 @@ def main() -> None:
             for block in blocks():
                 if block in ELSEWHERE:
                     continue
-                answer = run(block, environment | exported)
-                assert "gate!" in answer or '"key":"sk-ptn-' in answer, f"{block}\n{answer}"
+                # The README calls the binary by its name.
+                path = {"PATH": f"{portunus.parent}:{environment['PATH']}"}
+                answer = run(block, environment | exported | path, folder)
+                assert "gate!" in answer or "sk-ptn-" in answer, f"{block}\n{answer}"
                 tried += 1
             server.terminate()
             assert server.wait(30) == 0, "SIGTERM must end the server with status 0"

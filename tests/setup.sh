@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the virtual environments of the tests, each from its lock file:
 #   build  cargo-lambda and zig      sam  SAM CLI, cfn-lint, pytest      emu  local AWS emulator, boto3, pytest
+#   schema  Schemathesis
 # They conflict with each other (botocore pins), so they stay apart.
 #
 #   tests/setup.sh             all of them; one whose lock file is unchanged is left alone
@@ -32,7 +33,7 @@ make() { # name
 
 mkdir -p "$venvs"
 if [ $# -eq 0 ]; then
-    set -- build sam emu
+    set -- build sam emu schema
 fi
 for name in "$@"; do
     make "$name"

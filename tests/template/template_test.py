@@ -303,3 +303,10 @@ def test_the_nested_stack_gets_every_parameter(template, observability):
 
 def test_the_outputs_of_the_contract_are_there(template):
     assert {"ApiUrl", "StreamUrl", "AdminUrl", "DashboardUrl", "AuditBucket", "KeysTable"} <= template.outputs.keys()
+
+
+def test_a4_nobody_changes_or_removes_what_the_audit_holds(template):
+    denied = [s for s in statements(template, "KeyAdminRole") if s["Effect"] == "Deny"]
+    assert [(set(s["Action"]), s["Condition"]) for s in denied] == [
+        ({"dynamodb:DeleteItem", "dynamodb:UpdateItem"}, {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["AUDIT#*"]}})
+    ]

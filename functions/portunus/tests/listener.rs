@@ -11,6 +11,8 @@
 #[path = "listener/process.rs"]
 mod process;
 
+#[path = "listener/control.rs"]
+mod control;
 #[path = "listener/framing.rs"]
 mod framing;
 #[path = "listener/life.rs"]

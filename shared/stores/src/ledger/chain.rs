@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_key_that_moves_to_another_team_spends_none_of_the_old_teams_money() {
         let key = key(Period::Total);
-        let mut with = |id: &str| {
+        let with = |id: &str| {
             let mut bounds = key.bounds();
             bounds.push(Bound { scope: ScopeId::new(ScopeKind::Team, id), ..team(Period::Daily) });
             Chain::of(&key, &bounds, Timestamp::default()).code

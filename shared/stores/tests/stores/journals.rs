@@ -176,7 +176,7 @@ async fn d2_calls_of_many_partitions_are_listed_in_order(store: &Store) {
 async fn a_call_that_is_corrected_is_listed_once(store: &Store) {
     let requests = requests(store);
     let first = image(1);
-    requests.put_batch(&[first.clone()]).await.unwrap();
+    requests.put_batch(std::slice::from_ref(&first)).await.unwrap();
     let mut new = first.new.clone();
     (new.record.cost, new.record.ended_at) = (usd("0.02"), start().plus_secs(100_000));
     requests.put_batch(&[CallImage { old: Some(first.new), new: new.clone() }]).await.unwrap();
