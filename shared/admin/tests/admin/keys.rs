@@ -5,7 +5,7 @@ use domain::{Secret, Timestamp};
 use http::Method;
 use serde_json::{Value, json};
 
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 31] = [
     "project_id",
     "budgets",
     "id",
@@ -16,6 +16,8 @@ const FIELDS: [&str; 29] = [
     "organization_id",
     "models",
     "providers",
+    "allowed_routes",
+    "allowed_ips",
     "max_budget_usd",
     "budget_period",
     "soft_budget_usd",

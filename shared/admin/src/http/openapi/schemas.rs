@@ -81,6 +81,8 @@ const KEY: Fields = &[
     ("project_id", MaybeText),
     ("models", Names),
     ("providers", Names),
+    ("allowed_routes", Names),
+    ("allowed_ips", Names),
     ("max_budget_usd", MaybeMoney),
     ("budget_period", PERIODS),
     ("budgets", Budgets),
@@ -111,6 +113,8 @@ const GROUP: Fields = &[
     ("role", MaybeText),
     ("models", Names),
     ("providers", Names),
+    ("allowed_routes", Names),
+    ("allowed_ips", Names),
     ("max_budget_usd", MaybeMoney),
     ("budget_period", PERIODS),
     ("budgets", Budgets),
@@ -193,7 +197,18 @@ const OTHERS: &[(&str, Fields, &[&str])] = &[
     ("Said", &[("line", Count), ("column", Count), ("message", Text)], &[]),
     ("Checked", &[("valid", Flag), ("problems", List("Said")), ("warnings", List("Said"))], &[]),
     ("Model", &[("id", Text), ("aliases", Names), ("strategy", Text), ("targets", List(""))], &[]),
-    ("Provider", &[("name", Text), ("kind", Text), ("speaks", Names), ("region", MaybeText), ("built_in", Flag)], &[]),
+    (
+        "Provider",
+        &[
+            ("name", Text),
+            ("kind", Text),
+            ("speaks", Names),
+            ("services", Names),
+            ("region", MaybeText),
+            ("built_in", Flag),
+        ],
+        &[],
+    ),
     (
         "Usage",
         &[
@@ -253,7 +268,10 @@ fn sent(names: &[&str]) -> Value {
 /// What may be written into a field.
 fn written(name: &str) -> Value {
     match name {
-        "models" | "providers" => json!({
+        "allowed_ips" => {
+            json!({ "type": ["array", "null"], "maxItems": 500, "items": { "type": "string", "description": "An address, or a block of them." } })
+        }
+        "models" | "providers" | "allowed_routes" => json!({
             "type": ["array", "null"], "maxItems": 500,
             "items": { "type": "string", "pattern": "^[!-)+-~]{0,255}([!-)+-~]|\\*)$" },
         }),
