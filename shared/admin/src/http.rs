@@ -57,6 +57,8 @@ mod policy;
 mod providers;
 /// Query parameters.
 mod query;
+/// Rate limits as they are written and shown.
+mod rates;
 /// Answers.
 mod reply;
 /// Call records.

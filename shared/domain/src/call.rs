@@ -114,6 +114,8 @@ pub struct CallRecord {
     pub status: u16,
     /// `error.code`, if it failed.
     pub error: Option<String>,
+    /// It was over a rate limit that is only observed, and let through.
+    pub over_rate: bool,
     pub streamed: bool,
     pub attempts: u32,
     pub started_at: Timestamp,

@@ -1,6 +1,6 @@
 //! Limits: how much and how fast, for a key and for everything that stands above it.
 
-use crate::{money::Usd, time::Period};
+use crate::{key::matches, money::Usd, time::Period};
 use std::fmt;
 
 /// What one scope allows. Everything that is `None` or empty is unlimited.
@@ -24,6 +24,8 @@ pub struct Limits {
     pub rate_limits: Vec<RateLimit>,
     /// Calls over the rate limits are counted and let through.
     pub observe: bool,
+    /// The class of calls that do not name one, and the highest they may name.
+    pub priority: Option<Priority>,
 }
 
 impl Limits {
@@ -41,6 +43,15 @@ impl Limits {
     /// Is there any limit on tokens?
     pub fn has_token_limit(&self) -> bool {
         self.tpm.is_some() || self.rate_limits.iter().any(|limit| limit.tpm.is_some())
+    }
+
+    /// The rate limits that hold for a call to a model of these names, `minute` minutes after midnight. Those over
+    /// everything are called `all`; the others have names that stay when only their numbers change.
+    pub fn rates(&self, models: &[&str], minute: u16) -> Vec<Rate> {
+        let all = RateLimit { rpm: self.rpm, tpm: self.tpm, max_parallel: self.max_parallel, ..RateLimit::default() };
+        let narrower = self.rate_limits.iter().filter(|limit| limit.holds(models, minute));
+        let named = std::iter::once(Rate::of(GENERAL.to_owned(), &all)).chain(narrower.map(|l| Rate::of(l.name(), l)));
+        named.filter(Rate::is_limit).collect()
     }
 
     /// The budgets as the ledger asks for them.
@@ -79,12 +90,102 @@ pub struct RateLimit {
     pub max_parallel: Option<u32>,
 }
 
+impl RateLimit {
+    /// Does it hold for a model of these names, so many minutes after midnight?
+    pub fn holds(&self, models: &[&str], minute: u16) -> bool {
+        let of_model = self.models.iter().any(|pattern| models.iter().any(|name| matches(pattern, name)));
+        (self.models.is_empty() || of_model) && self.hours.is_none_or(|hours| hours.contain(minute))
+    }
+
+    /// What it is a limit of, in eight characters.
+    fn name(&self) -> String {
+        let mut hash = FNV_OFFSET;
+        let hours = self.hours.map(|hours| format!("{}-{}", hours.from, hours.to)).unwrap_or_default();
+        for byte in self.models.iter().flat_map(|model| model.bytes().chain([0])).chain(hours.bytes()) {
+            hash = (hash ^ u32::from(byte)).wrapping_mul(FNV_PRIME);
+        }
+        format!("{hash:08x}")
+    }
+}
+
+/// The name of what limits every model at every hour.
+const GENERAL: &str = "all";
+
+/// Fowler, Noll and Vo's hash: names need to be short and stable, not secret.
+const FNV_OFFSET: u32 = 0x811c_9dc5;
+const FNV_PRIME: u32 = 0x0100_0193;
+
+/// One rate limit that holds for a call, by its name within its scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub name: String,
+    /// Requests in any 60 seconds.
+    pub requests: Option<u64>,
+    /// Tokens in any 60 seconds.
+    pub tokens: Option<u64>,
+    /// Calls in flight at once.
+    pub parallel: Option<u32>,
+}
+
+impl Rate {
+    fn of(name: String, limit: &RateLimit) -> Self {
+        Self { name, requests: limit.rpm, tokens: limit.tpm, parallel: limit.max_parallel }
+    }
+
+    /// Is it of every model at every hour?
+    pub fn is_general(&self) -> bool {
+        self.name == GENERAL
+    }
+
+    pub fn is_limit(&self) -> bool {
+        self.requests.is_some() || self.tokens.is_some() || self.parallel.is_some()
+    }
+}
+
+/// Who gives way to whom when a limit is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+}
+
+impl Priority {
+    const ALL: [Priority; 3] = [Priority::Low, Priority::Normal, Priority::High];
+
+    /// `normal`
+    pub fn name(self) -> &'static str {
+        match self {
+            Priority::Low => "low",
+            Priority::Normal => "normal",
+            Priority::High => "high",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Priority> {
+        Self::ALL.into_iter().find(|priority| priority.name() == name)
+    }
+}
+
 /// A time of day in the budget's time zone, in minutes after midnight: from `from` up to, not including, `to`.
 /// Over midnight where `to` is smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hours {
     pub from: u16,
     pub to: u16,
+}
+
+impl Hours {
+    /// Is this many minutes after midnight within them?
+    pub fn contain(self, minute: u16) -> bool {
+        if self.from <= self.to {
+            (self.from..self.to).contains(&minute)
+        } else {
+            minute >= self.from || minute < self.to
+        }
+    }
 }
 
 /// One budget that a call is charged to.
@@ -144,5 +245,29 @@ impl ScopeId {
 impl fmt::Display for ScopeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.kind.name(), self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_may_go_over_midnight() {
+        let (day, night) = (Hours { from: 540, to: 1_020 }, Hours { from: 1_320, to: 360 });
+        let within = |hours: Hours| [0, 359, 360, 539, 540, 1_019, 1_020, 1_320, 1_439].map(|at| hours.contain(at));
+        assert_eq!(within(day), [false, false, false, false, true, true, false, false, false]);
+        assert_eq!(within(night), [true, true, false, false, false, false, false, true, true]);
+    }
+
+    #[test]
+    fn a_limit_of_some_models_holds_for_them_alone_and_keeps_its_name() {
+        let narrow = |rpm| RateLimit { models: vec!["gpt-*".to_owned()], rpm: Some(rpm), ..RateLimit::default() };
+        let limits = |rpm| Limits { tpm: Some(9), rate_limits: vec![narrow(rpm)], ..Limits::default() };
+        let names = |limits: Limits, model| limits.rates(&[model], 0).into_iter().map(|r| r.name).collect::<Vec<_>>();
+        assert_eq!(names(limits(1), "claude"), ["all"]);
+        assert_eq!(names(limits(1), "gpt-4o"), names(limits(2), "gpt-4o"));
+        assert_eq!(names(limits(1), "gpt-4o").len(), 2);
+        assert!(Limits::default().rates(&["gpt-4o"], 0).is_empty());
     }
 }

@@ -1,23 +1,42 @@
 //! admit(): how much. After it, money is held.
 
-use crate::call::{About, Admitted, Caller, Plan};
+use crate::call::{About, Admitted, Call, Caller, Plan};
 use domain::{Clock, Error, Kind, Retry, Usd, call::Ask};
 use std::{sync::Arc, time::Instant};
-use stores::ledger::{Ledger, Refusal};
+use rates::Rates;
+use stores::{
+    ledger::{Ledger, Refusal},
+    limits::Limiter,
+};
+
+/// Rates before money.
+pub mod rates;
 
 /// A lease outlives the call by this much, so no live call's hold can expire [M6].
 const LEASE_MARGIN_SECS: u64 = 60;
 
-/// Holds the call's worst case.
+/// Whom an admission asks.
+pub struct Desk<'a> {
+    pub ledger: &'a Ledger,
+    pub limiter: &'a Limiter,
+    pub clock: &'a Arc<dyn Clock>,
+    /// Minutes after midnight, for limits that hold at some hours.
+    pub minute: u16,
+}
+
+/// Takes from the caller's rate limits, then holds the call's worst case; what refuses leaves nothing taken.
 pub async fn admit(
-    ledger: &Ledger,
-    clock: &Arc<dyn Clock>,
+    desk: &Desk<'_>,
+    call: &Call,
     caller: Caller,
     plan: Plan,
     about: About,
 ) -> Result<Admitted, Error> {
-    let now = clock.now();
+    let now = desk.clock.now();
     let longest = about.deadline.map_or(plan.timeout.total, |at| at.saturating_duration_since(Instant::now()));
+    let lease_until = now.plus_millis(longest.as_millis() as u64).plus_secs(LEASE_MARGIN_SECS);
+    let rates = Rates::of(call, &caller, &plan, &about, desk.minute);
+    let taken = rates.take(desk.limiter, call, now, lease_until).await?;
     let bounds = caller.bounds();
     let ask = Ask {
         call: &about.id,
@@ -26,10 +45,15 @@ pub async fn admit(
         worst_case: plan.worst_case,
         ambiguous: plan.ambiguous,
         now,
-        lease_until: now.plus_millis(longest.as_millis() as u64).plus_secs(LEASE_MARGIN_SECS),
+        lease_until,
     };
-    let reservation = ledger.reserve(&ask).await.map_err(|refusal| refused(&refusal, &plan))?;
-    Ok(Admitted { caller, plan, reservation, about })
+    match desk.ledger.reserve(&ask).await {
+        Ok(reservation) => Ok(Admitted { caller, plan, reservation, taken, about }),
+        Err(refusal) => {
+            desk.limiter.undo(&taken).await;
+            Err(refused(&refusal, &plan))
+        }
+    }
 }
 
 fn refused(refusal: &Refusal, plan: &Plan) -> Error {

@@ -19,16 +19,17 @@ use domain::{
     chat::Response,
     group::Group,
     key::{Allowed, VirtualKey},
-    limit::{Bound, Limits},
+    limit::{Bound, Limits, Priority, Rate},
     media::{Picture, Units},
 };
 use futures::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
+use stores::limits::{Scoped, Standing, Taken};
 
 /// A request as it came in: route, headers that matter, body still bytes.
 pub struct Call {
@@ -45,6 +46,31 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Told once the call's money is held: from then on it may have to be answered before it is done.
     pub progress: Arc<OnceLock<About>>,
+    /// Told how the caller's rate limits stand.
+    pub told: Arc<Telling>,
+}
+
+/// How rate limits stood at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    pub standing: Standing,
+    /// A limit that is only observed would have refused the call.
+    pub observed: bool,
+    pub at: Timestamp,
+}
+
+/// What is known last of how rate limits stand; it outlives a call that fails.
+#[derive(Debug, Default)]
+pub struct Telling(Mutex<Option<Told>>);
+
+impl Telling {
+    pub fn tell(&self, told: Told) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+    }
+
+    pub fn told(&self) -> Option<Told> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// When a call came in, on the calendar and on the stopwatch.
@@ -89,6 +115,8 @@ pub struct Extras {
     pub tags: Vec<(String, String)>,
     /// `x-portunus-provider`.
     pub provider: Option<String>,
+    /// `x-portunus-priority`.
+    pub priority: Option<Priority>,
     /// Headers that may go to a provider of the same dialect [H1].
     pub forward: Vec<(HeaderName, HeaderValue)>,
     /// Betas of Claude that the headers ask for; a provider gets those it takes.
@@ -124,6 +152,36 @@ impl Caller {
     /// Is there any limit on money or tokens? Then what a call may use must have a bound [M3, M4].
     pub fn is_metered(&self) -> bool {
         self.limits().any(|limits| limits.has_budget() || limits.has_token_limit())
+    }
+
+    /// The rate limits that hold for a call to a model of these names, `minute` minutes after midnight. The key's own
+    /// calls in flight are counted by the ledger, with the money they hold.
+    pub fn rates(&self, models: &[&str], minute: u16) -> Vec<Scoped> {
+        let groups = self.groups.iter().map(|group| (group.scope(), &group.limits, false));
+        let all = std::iter::once((self.key.scope(), &self.key.limits, true)).chain(groups);
+        let scoped = all.map(|(scope, limits, own)| {
+            let mut rates = limits.rates(models, minute);
+            if own {
+                rates.iter_mut().filter(|rate| rate.is_general()).for_each(|rate| rate.parallel = None);
+                rates.retain(Rate::is_limit);
+            }
+            Scoped { scope, rates, observe: limits.observe }
+        });
+        scoped.filter(|scoped| !scoped.rates.is_empty()).collect()
+    }
+
+    /// The class of a call that asks for one: never higher than what the key, or else a group of it, is given.
+    pub fn priority(&self, asked: Option<Priority>) -> Priority {
+        let given = self.limits().find_map(|limits| limits.priority);
+        match (asked, given) {
+            (Some(asked), Some(given)) => asked.min(given),
+            (one, other) => one.or(other).unwrap_or_default(),
+        }
+    }
+
+    /// The fewest tokens that a call may use in a minute.
+    pub fn tokens_a_minute(&self) -> Option<u64> {
+        self.limits().filter_map(|limits| limits.tpm).min()
     }
 
     /// May it use a model of these names, and reach this provider? Everybody above it must agree [R5].
@@ -182,6 +240,8 @@ pub struct Admitted {
     pub caller: Caller,
     pub plan: Plan,
     pub reservation: Reservation,
+    /// What it took from its rate limits.
+    pub taken: Taken,
     /// The call's fields that its record will name.
     pub about: About,
 }

@@ -29,6 +29,8 @@ pub mod openapi;
 mod patient;
 /// What a request says, read with limits.
 pub mod read;
+/// How rate limits stand, in headers.
+mod rates;
 /// What an answer says about itself, in headers and body.
 pub mod reply;
 /// The route table.
@@ -160,7 +162,7 @@ impl Plane {
         let boundary = read::content(&request, route.api);
         let call = Call { boundary, ..self.read(request, id, route, model, received).await? };
         let client_id = call.extras.client_request_id.clone();
-        let (dialect, progress) = (route.api.dialect(), call.progress.clone());
+        let (dialect, progress, told) = (route.api.dialect(), call.progress.clone(), call.told.clone());
         let gateway = self.gateway.clone();
         let call_id = id.clone();
         // A panic after the answer was committed is an event in the stream [L7].
@@ -169,9 +171,18 @@ impl Plane {
             .map(move |served| served.unwrap_or_else(|_| Err(panicked(&call_id))));
         let commit_after = self.gateway.config.streams.commit_after;
         let kept = body::Kept::new(work.boxed(), self.pump.clone(), self.drain());
-        let answer: Answer = patient::answer(kept, progress, commit_after, self.gateway.keep_alive).await?;
-        let answer = if as_list { json_list::listed(answer) } else { answer };
-        Ok(reply::response(dialect, answer, id, client_id.as_deref(), self.pump.clone(), self.drain()))
+        let answer = patient::answer(kept, progress, commit_after, self.gateway.keep_alive).await;
+        let mut response = match answer {
+            Ok(answer) => {
+                let answer: Answer = if as_list { json_list::listed(answer) } else { answer };
+                reply::response(dialect, answer, id, client_id.as_deref(), self.pump.clone(), self.drain())
+            }
+            Err(error) => reply::error(dialect, &error, id),
+        };
+        if let Some(told) = told.told() {
+            rates::onto(response.headers_mut(), dialect, &told);
+        }
+        Ok(response)
     }
 
     fn drain(&self) -> Duration {
@@ -189,8 +200,18 @@ impl Plane {
         let extras = read::extras(&request)?;
         let deadline = self.deadline(&request, received)?;
         let body = read::body(request.into_body(), self.gateway.config.limits.max_body_bytes).await?;
-        let progress = Arc::new(OnceLock::new());
-        Ok(Call { id: id.clone(), route, path_model, extras, body, boundary: Ok(None), received, deadline, progress })
+        Ok(Call {
+            id: id.clone(),
+            route,
+            path_model,
+            extras,
+            body,
+            boundary: Ok(None),
+            received,
+            deadline,
+            progress: Arc::new(OnceLock::new()),
+            told: Arc::default(),
+        })
     }
 
     /// Lambda's deadline less a margin, or the caller's own `x-portunus-timeout-ms`, whichever is earlier.

@@ -34,6 +34,7 @@ pub mod target;
 
 use crate::identity::Identity;
 use ::identity::Tokens;
+use admission::Desk;
 use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
 use config::{Config, Prices};
 use conversation::{Keep, Memory, kept::Asked};
@@ -50,7 +51,7 @@ use std::{
     },
     time::Duration,
 };
-use stores::{keys::Keys, ledger::Ledger, responses::Responses};
+use stores::{keys::Keys, ledger::Ledger, limits::Limiter, responses::Responses};
 
 /// The gateway: built once, before the first call.
 pub struct Gateway {
@@ -58,6 +59,7 @@ pub struct Gateway {
     names: Names,
     identity: Identity,
     ledger: Arc<Ledger>,
+    limiter: Arc<Limiter>,
     clock: Arc<dyn Clock>,
     keep_alive: Duration,
     memory: Option<Memory>,
@@ -79,6 +81,7 @@ impl Gateway {
             names: Names::new(config.clone(), providers, Prices::builtin()),
             identity: Identity::new(keys, tokens, clock.clone()),
             config,
+            limiter: Arc::new(ledger.limiter()),
             ledger,
             clock,
             keep_alive: KEEP_ALIVE,
@@ -111,6 +114,8 @@ impl Gateway {
     /// The whole story of one call.
     pub async fn serve(&self, call: Call) -> Result<Answer, Error> {
         let caller = self.identity.identify(&call).await?; // who
+        let minute = call.received.at.minute_of_day();
+        admission::rates::announce(&self.limiter, &call, &caller, minute, self.clock.now());
         let body = call.body.clone();
         let request = http::read::request(&call, &body).await?; // what it says, read once
         let thread = Box::pin(conversation::thread(self.memory.as_ref(), &call, &caller, &request)).await?; // what went before
@@ -124,10 +129,14 @@ impl Gateway {
         let plan = routing::plan(&self.names, &self.config, &call, &caller, &request)?; // where it may go, and the worst it may cost
         let about = About::of(&call, &request);
         let progress = call.progress.clone();
-        let admitted = Box::pin(admission::admit(&self.ledger, &self.clock, caller, plan, about)).await?; // from here money is held
+        let admitted = Box::pin(admission::admit(&self.desk(minute), &call, caller, plan, about)).await?; // from here money is held
         let _ = progress.set(admitted.about.clone());
         let relayed = self.relay(&call, &request, &admitted).await; // attempts; the same wire passes, another is translated
         Box::pin(self.settle(admitted, relayed, thread.keep)).await // usage → cost → settled or released → recorded
+    }
+
+    fn desk(&self, minute: u16) -> Desk<'_> {
+        Desk { ledger: &self.ledger, limiter: &self.limiter, clock: &self.clock, minute }
     }
 
     /// What is asked of a stored response.
@@ -162,7 +171,7 @@ impl Gateway {
     async fn settle(&self, admitted: Admitted, relayed: Relayed, keep: Option<Keep>) -> Result<Answer, Error> {
         let facts = http::reply::Facts::of(&admitted, &relayed);
         let (about, timeout) = (admitted.about.clone(), admitted.plan.timeout);
-        let settlement = Settlement::new(self.ledger.clone(), self.clock.clone(), admitted).answered_by(
+        let settlement = Settlement::new(self.ledger.clone(), self.limiter.clone(), self.clock.clone(), admitted).answered_by(
             relayed.target.clone(),
             relayed.attempts,
             relayed.charged,

@@ -9,7 +9,10 @@ use domain::{
     media::Units,
 };
 use std::sync::Arc;
-use stores::ledger::Ledger;
+use stores::{
+    ledger::Ledger,
+    limits::{Limiter, Taken},
+};
 
 /// Usage → money.
 pub mod cost;
@@ -19,8 +22,11 @@ mod summary;
 /// Everything settling a call needs, whenever and wherever its answer ends.
 pub struct Settlement {
     ledger: Arc<Ledger>,
+    limiter: Arc<Limiter>,
     clock: Arc<dyn Clock>,
     reservation: Reservation,
+    /// What it took from its rate limits.
+    taken: Taken,
     key: Arc<VirtualKey>,
     about: About,
     ambiguous: Usd,
@@ -42,10 +48,12 @@ pub struct Settled {
 }
 
 impl Settlement {
-    pub fn new(ledger: Arc<Ledger>, clock: Arc<dyn Clock>, admitted: Admitted) -> Self {
+    pub fn new(ledger: Arc<Ledger>, limiter: Arc<Limiter>, clock: Arc<dyn Clock>, admitted: Admitted) -> Self {
         Self {
             ledger,
+            limiter,
             clock,
+            taken: admitted.taken,
             reservation: admitted.reservation,
             key: admitted.caller.key,
             about: admitted.about,
@@ -175,10 +183,14 @@ impl Settlement {
     }
 
     async fn put(self, record: &CallRecord) -> Result<(), Error> {
-        let kept = match record.state {
-            State::Released => self.ledger.release(&self.reservation, record).await.map(drop),
-            _ => self.ledger.settle(&self.reservation, record).await.map(drop),
+        let used = record.usage.prompt().saturating_add(record.usage.output);
+        let money = async {
+            match record.state {
+                State::Released => self.ledger.release(&self.reservation, record).await.map(drop),
+                _ => self.ledger.settle(&self.reservation, record).await.map(drop),
+            }
         };
+        let (kept, ()) = futures::join!(money, self.limiter.settle(&self.taken, used));
         if record.cost > self.reservation.worst_case && !record.unpriced {
             tracing::warn!(call = %record.call, "budget_overrun: the call cost more than was held for it");
         }
@@ -216,6 +228,7 @@ impl Settlement {
             unpriced,
             status,
             error: error.map(|error| error.code().to_owned()),
+            over_rate: self.taken.observed,
             streamed: self.about.stream,
             attempts: self.attempts,
             started_at: self.about.received.at,

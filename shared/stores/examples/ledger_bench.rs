@@ -121,6 +121,7 @@ fn record(call: &CallId, now: Timestamp) -> CallRecord {
         unpriced: false,
         status: 200,
         error: None,
+        over_rate: false,
         streamed: true,
         attempts: 1,
         started_at: now,

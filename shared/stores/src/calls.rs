@@ -68,6 +68,7 @@ impl CallItem {
             .with_some("unpriced", record.unpriced.then_some(true))
             .with("status", u32::from(record.status))
             .with_some("error", record.error.as_deref())
+            .with_some("over_rate", record.over_rate.then_some(true))
             .with_some("streamed", record.streamed.then_some(true))
             .with_some("attempts", (record.attempts != 1).then_some(record.attempts))
             .with("started_at", record.started_at)
@@ -108,6 +109,7 @@ impl CallItem {
             unpriced: item.flag("unpriced"),
             status: count("status").try_into().ok()?,
             error: some_text("error"),
+            over_rate: item.flag("over_rate"),
             streamed: item.flag("streamed"),
             attempts: item.count("attempts").unwrap_or(1).try_into().ok()?,
             started_at: item.moment("started_at").unwrap_or_default(),
@@ -152,6 +154,7 @@ pub(crate) fn bare_record(call: &CallId, state: State, cost: Usd, now: Timestamp
         unpriced: false,
         status: 0,
         error: None,
+        over_rate: false,
         streamed: false,
         attempts: 0,
         started_at: now,

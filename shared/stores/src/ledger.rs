@@ -18,6 +18,7 @@ mod topup;
 
 use crate::{
     calls::CallImage,
+    limits::Limiter,
     table::{Names, Table, TableError},
 };
 use domain::{Usd, call::State, time::Clock};
@@ -40,6 +41,11 @@ pub struct Ledger {
 impl Ledger {
     pub fn new(table: Arc<dyn Table>, names: Names, clock: Arc<dyn Clock>) -> Self {
         Self { table, names, clock, hints: dry::Hints::default(), outbox: None }
+    }
+
+    /// The limits on rates that are kept in the same table.
+    pub fn limiter(&self) -> Limiter {
+        Limiter::new(Arc::clone(&self.table), self.names.clone(), Arc::clone(&self.clock))
     }
 
     /// Hands every call record put or corrected here to a consumer in the same process, where the table has no

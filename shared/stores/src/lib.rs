@@ -32,6 +32,8 @@ pub mod keys;
 pub mod ledger;
 /// Allow-lists and limits, as attributes.
 mod policy;
+/// Rates: requests, tokens and calls in flight.
+pub mod limits;
 /// Calls by time.
 pub mod requests;
 /// Responses that callers come back to.

@@ -4,7 +4,7 @@ use crate::table::{Item, Value};
 use domain::{
     Usd,
     key::Allowed,
-    limit::{Budget, BudgetMode, Hours, Limits, RateLimit},
+    limit::{Budget, BudgetMode, Hours, Limits, Priority, RateLimit},
     time::Period,
 };
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ pub fn onto(item: Item, allowed: &Allowed, limits: &Limits) -> Item {
         .with_some("tpm", limits.tpm)
         .with_some("rate_limits", list(&limits.rate_limits, rate_limit_value))
         .with_some("observe", limits.observe.then_some(true))
+        .with_some("priority", limits.priority.map(Priority::name))
 }
 
 /// The allow-lists of an item; `None` if they cannot be read, for what is not understood must not open anything.
@@ -51,6 +52,7 @@ pub fn limits(item: &Item) -> Option<Limits> {
         tpm: item.count("tpm"),
         rate_limits: read_list(item, "rate_limits", rate_limit_from)?,
         observe: item.flag("observe"),
+        priority: item.text("priority").and_then(Priority::named),
     })
 }
 
@@ -132,6 +134,7 @@ mod tests {
                 RateLimit { hours: Some(Hours { from: 540, to: 1_020 }), tpm: Some(9), ..RateLimit::default() },
             ],
             observe: true,
+            priority: Some(Priority::Low),
         };
         let allowed_before = Allowed {
             models: vec!["gpt-*".to_owned()],

@@ -148,12 +148,7 @@ impl<'b> Field<'b> {
         if patterns.len() > most {
             return Err(self.wrong(format_args!("must have at most {most} entries")));
         }
-        let plain = |name: &String| {
-            let before_star = name.strip_suffix('*').unwrap_or(name);
-            let visible = before_star.bytes().all(|b| b.is_ascii_graphic() && b != b'*');
-            (1..=256).contains(&name.len()) && visible
-        };
-        if !patterns.iter().all(plain) {
+        if !patterns.iter().all(|pattern| is_pattern(pattern)) {
             return Err(self.wrong("must hold names of 1 to 256 visible ASCII characters, with * at the end at most"));
         }
         Ok(patterns)
@@ -167,6 +162,12 @@ impl<'b> Field<'b> {
         }
         let read = |text: &String| text.parse().map_err(|why| self.wrong(format_args!("is not accepted: {why}")));
         texts.iter().map(read).collect()
+    }
+
+    /// One pattern, as in a list of them.
+    pub fn pattern(&self) -> Result<String, Error> {
+        let pattern: String = self.read("a name")?;
+        if is_pattern(&pattern) { Ok(pattern) } else { Err(self.wrong("must be a name, with * at the end at most")) }
     }
 
     /// Dollars, from the digits that were written: a number or decimal text [M14].
@@ -234,6 +235,13 @@ impl<'b> Field<'b> {
 /// As `read`.
 pub fn optional<'b, T>(field: &Field<'b>, read: impl Fn(&Field<'b>) -> Result<T, Error>) -> Result<Option<T>, Error> {
     if field.is_null() { Ok(None) } else { read(field).map(Some) }
+}
+
+/// Visible ASCII, with a star at the end at most.
+fn is_pattern(name: &str) -> bool {
+    let before_star = name.strip_suffix('*').unwrap_or(name);
+    let visible = before_star.bytes().all(|b| b.is_ascii_graphic() && b != b'*');
+    (1..=256).contains(&name.len()) && visible
 }
 
 fn is_text(text: &str, most: usize) -> bool {

@@ -1,16 +1,19 @@
 //! Allow-lists and limits: how an admin writes them and how answers show them, for keys and groups alike.
 
-use super::fields::{Field, Fields, optional};
+use super::{
+    fields::{Field, Fields, optional},
+    rates,
+};
 use domain::{
     Error, Usd,
     key::Allowed,
-    limit::{Budget, BudgetMode, Limits},
+    limit::{Budget, BudgetMode, Limits, Priority},
     time::Period,
 };
 use serde::Serialize;
 
 /// The fields that [`write`] takes.
-pub const WRITABLE: [&str; 10] = [
+pub const WRITABLE: [&str; 15] = [
     "models",
     "providers",
     "allowed_routes",
@@ -21,13 +24,17 @@ pub const WRITABLE: [&str; 10] = [
     "soft_budget_usd",
     "budget_mode",
     "max_parallel",
+    "rpm",
+    "tpm",
+    "rate_limits",
+    "rate_limit_mode",
+    "priority",
 ];
 
 /// Fields of the contract that no part of the gateway keeps to yet.
-pub const NOT_SUPPORTED: [&str; 4] = ["rpm", "tpm", "rate_limits", "guardrails"];
+pub const NOT_SUPPORTED: [&str; 1] = ["guardrails"];
 
 const MOST_PATTERNS: usize = 500;
-const MOST_PARALLEL: u64 = 100_000;
 /// Further budgets, each a scope that every call pays into.
 const MOST_BUDGETS: usize = 4;
 
@@ -52,7 +59,12 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
         "budgets" => limits.budgets = optional(field, budgets)?.unwrap_or_default(),
         "soft_budget_usd" => limits.soft_budget = optional(field, Field::money)?,
         "budget_mode" => limits.budget_mode = optional(field, |field| field.word(&MODES))?.unwrap_or_default(),
-        "max_parallel" => limits.max_parallel = optional(field, parallel)?,
+        "max_parallel" => limits.max_parallel = optional(field, rates::parallel)?,
+        "rpm" => limits.rpm = optional(field, rates::a_minute)?,
+        "tpm" => limits.tpm = optional(field, rates::a_minute)?,
+        "rate_limits" => limits.rate_limits = optional(field, rates::narrower)?.unwrap_or_default(),
+        "rate_limit_mode" => limits.observe = optional(field, |field| field.word(&rates::MODES))?.unwrap_or(false),
+        "priority" => limits.priority = optional(field, |field| field.word(&rates::PRIORITIES))?,
         name if NOT_SUPPORTED.contains(&name) => {
             if !field.is_nothing() {
                 return Err(field.wrong("is not supported yet; leave it out").with_code("not_supported"));
@@ -65,11 +77,6 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
 
 fn period(field: &Field<'_>) -> Result<Period, Error> {
     field.word(&PERIODS)
-}
-
-fn parallel(field: &Field<'_>) -> Result<u32, Error> {
-    let count = field.count(1, MOST_PARALLEL)?;
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn budgets(field: &Field<'_>) -> Result<Vec<Budget>, Error> {
@@ -117,7 +124,9 @@ pub struct Shown<'l> {
     rpm: Option<u64>,
     tpm: Option<u64>,
     max_parallel: Option<u32>,
-    rate_limits: [(); 0],
+    rate_limits: Vec<rates::Shown<'l>>,
+    rate_limit_mode: &'static str,
+    priority: Option<Priority>,
     guardrails: [(); 0],
     budget_mode: BudgetMode,
 }
@@ -144,7 +153,9 @@ impl<'l> Shown<'l> {
             rpm: limits.rpm,
             tpm: limits.tpm,
             max_parallel: limits.max_parallel,
-            rate_limits: [],
+            rate_limits: limits.rate_limits.iter().map(rates::Shown::of).collect(),
+            rate_limit_mode: rates::mode(limits.observe),
+            priority: limits.priority,
             guardrails: [],
             budget_mode: limits.budget_mode,
         }

@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn limits_that_nothing_keeps_to_yet_are_refused_unless_they_ask_for_nothing() {
         for name in limits::NOT_SUPPORTED {
-            let error = changed(&format!(r#"{{"{name}": [{{"rpm": 5}}]}}"#)).unwrap_err();
+            let error = changed(&format!(r#"{{"{name}": ["pii"]}}"#)).unwrap_err();
             assert_eq!((error.code(), error.param.as_deref()), ("not_supported", Some(name)));
             assert!(changed(&format!(r#"{{"{name}": null}}"#)).is_ok());
             assert!(changed(&format!(r#"{{"{name}": []}}"#)).is_ok());

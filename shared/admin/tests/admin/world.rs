@@ -204,6 +204,7 @@ pub fn record(call: &str, cost: Usd, at: Timestamp) -> CallRecord {
         unpriced: false,
         status: 200,
         error: None,
+        over_rate: false,
         streamed: true,
         attempts: 1,
         started_at: at,

@@ -13,7 +13,7 @@ use dialects::{
     json::{self, Node},
     service::{Body as Said, offer},
 };
-use domain::{Api, Error, Kind, Operation, Service, Task, Wire};
+use domain::{Api, Error, Kind, Operation, Service, Task, Wire, limit::Priority};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use std::time::{Duration, Instant};
@@ -119,6 +119,7 @@ pub fn extras(request: &Request) -> Result<Extras, Error> {
         client_request_id: text("x-request-id").filter(|id| id.len() <= 128),
         tags: tags(headers)?,
         provider: text("x-portunus-provider"),
+        priority: priority(headers)?,
         forward: forward(headers),
         betas: betas::asked(headers),
     })
@@ -155,6 +156,13 @@ fn tags(headers: &HeaderMap) -> Result<Vec<(String, String)>, Error> {
 
 fn bad_header(name: &str, expected: &str) -> Error {
     Error::invalid(name, format!("the header {name} must hold {expected}"))
+}
+
+/// `x-portunus-priority`.
+fn priority(headers: &HeaderMap) -> Result<Option<Priority>, Error> {
+    let Some(value) = headers.get("x-portunus-priority") else { return Ok(None) };
+    let named = value.to_str().ok().and_then(Priority::named);
+    named.map(Some).ok_or_else(|| bad_header("x-portunus-priority", "high, normal or low"))
 }
 
 /// `x-portunus-timeout-ms`.

@@ -212,7 +212,7 @@ pub fn error(dialect: Dialect, error: &Error, id: &CallId) -> Response {
     if let Retry::AfterMillis(millis) = error.retry {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
     }
-    if error.kind == Kind::BudgetSpent {
+    if error.kind == Kind::BudgetSpent || error.kind == Kind::RateLimited && error.retry == Retry::Never {
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
     }
     with_id(dialect, response, id)

@@ -42,7 +42,7 @@ pub fn bounds(
             }
             continue;
         };
-        let one = of_target(rates, config.default_output_cap, request, limited);
+        let one = of_target(rates, config.default_output_cap, request, caller);
         all.worst_case = all.worst_case.max(one.worst_case);
         all.ambiguous = all.ambiguous.max(one.ambiguous);
         all.input = all.input.max(one.input);
@@ -53,9 +53,9 @@ pub fn bounds(
     Ok(all)
 }
 
-fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, limited: bool) -> Bounds {
+fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, caller: &Caller) -> Bounds {
     let input = input_bound(rates, request);
-    let cap = output_cap(rates, default_cap, request, input, limited);
+    let cap = output_cap(rates, default_cap, request, input, caller);
     let output = cap.unwrap_or(0).saturating_mul(request.head.n.max(1));
     let prices = rates.dearest(input, Tier::Priority);
     let worst_case = prices
@@ -69,7 +69,7 @@ fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, limited: bo
         ambiguous: rates.for_prompt(likely_input).input.saturating_times(likely_input),
         input,
         output,
-        enforced_cap: cap.filter(|_| limited),
+        enforced_cap: cap.filter(|_| caller.is_metered()),
     }
 }
 
@@ -85,9 +85,10 @@ fn input_bound(rates: &Rates, request: &Request<'_>) -> u64 {
 
 /// The most output tokens of one choice. A key under a limit always has a cap, written into its requests [M3]; for
 /// others it is the caller's own or the model's, and `None` where neither is known.
-fn output_cap(rates: &Rates, default_cap: u64, request: &Request<'_>, input: u64, limited: bool) -> Option<u64> {
-    let room = rates.context_window.map_or(u64::MAX, |window| window.saturating_sub(input)).max(1);
-    let unasked = if limited { Some(default_cap.min(room)) } else { None };
+fn output_cap(rates: &Rates, default_cap: u64, request: &Request<'_>, input: u64, caller: &Caller) -> Option<u64> {
+    let most = [rates.context_window, caller.tokens_a_minute()].into_iter().flatten().min();
+    let room = most.map_or(u64::MAX, |most| most.saturating_sub(input)).max(1);
+    let unasked = if caller.is_metered() { Some(default_cap.min(room)) } else { None };
     let cap = request.head.output_cap.or(unasked);
     [cap, rates.max_output].into_iter().flatten().min()
 }

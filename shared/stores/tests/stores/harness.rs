@@ -180,6 +180,7 @@ pub fn record(call: &CallId, cost: Usd) -> CallRecord {
         unpriced: false,
         status: 200,
         error: None,
+        over_rate: false,
         streamed: true,
         attempts: 1,
         started_at: start(),

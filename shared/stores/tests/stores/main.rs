@@ -15,6 +15,7 @@ mod harness;
 mod journals;
 mod keys;
 mod ledger;
+mod limits;
 mod loopback;
 mod model;
 mod responses;

@@ -56,18 +56,23 @@ enum Holds {
     Text,
     Texts,
     Time,
+    MaybeWord(&'static [&'static str]),
     Word(&'static [&'static str]),
 }
 
 type Fields = &'static [(&'static str, Holds)];
 
 use Holds::{
-    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, Money, Names, Object, Of, Text,
-    Texts, Time, Word,
+    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, MaybeWord, Money, Names, Object, Of,
+    Text, Texts, Time, Word,
 };
 
 const PERIODS: Holds = Word(&["daily", "weekly", "monthly", "total"]);
+const PRIORITIES: &[&str] = &["high", "normal", "low"];
 const MODES: Holds = Word(&["strict", "last_one"]);
+
+/// A name, with a star at the end at most.
+const PATTERN: &str = "^[!-)+-~]{0,255}([!-)+-~]|\\*)$";
 
 /// A key as it is answered.
 const KEY: Fields = &[
@@ -90,7 +95,9 @@ const KEY: Fields = &[
     ("rpm", MaybeCount),
     ("tpm", MaybeCount),
     ("max_parallel", MaybeCount),
-    ("rate_limits", List("")),
+    ("rate_limits", List("RateLimit")),
+    ("rate_limit_mode", Word(&["enforce", "observe"])),
+    ("priority", MaybeWord(PRIORITIES)),
     ("guardrails", List("")),
     ("expires_at", MaybeTime),
     ("blocked", Flag),
@@ -122,7 +129,9 @@ const GROUP: Fields = &[
     ("rpm", MaybeCount),
     ("tpm", MaybeCount),
     ("max_parallel", MaybeCount),
-    ("rate_limits", List("")),
+    ("rate_limits", List("RateLimit")),
+    ("rate_limit_mode", Word(&["enforce", "observe"])),
+    ("priority", MaybeWord(PRIORITIES)),
     ("guardrails", List("")),
     ("blocked", Flag),
     ("tags", Texts),
@@ -192,6 +201,17 @@ const OTHERS: &[(&str, Fields, &[&str])] = &[
         ],
         &[],
     ),
+    (
+        "RateLimit",
+        &[
+            ("models", Names),
+            ("hours", MaybeText),
+            ("rpm", MaybeCount),
+            ("tpm", MaybeCount),
+            ("max_parallel", MaybeCount),
+        ],
+        &[],
+    ),
     ("Config", CONFIG, &["warnings"]),
     ("ConfigVersion", CONFIG, &["config", "warnings"]),
     ("Said", &[("line", Count), ("column", Count), ("message", Text)], &[]),
@@ -240,6 +260,7 @@ impl Holds {
             MaybeMoney => json!({ "type": ["string", "null"], "pattern": money }),
             MaybeText => json!({ "type": ["string", "null"] }),
             MaybeTime => json!({ "type": ["string", "null"], "format": "date-time" }),
+            MaybeWord(words) => json!({ "enum": words.iter().copied().map(Some).chain([None]).collect::<Vec<_>>() }),
             Money => json!({ "type": "string", "pattern": money }),
             Names => json!({ "type": "array", "items": { "type": "string" } }),
             Of(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),
@@ -273,7 +294,7 @@ fn written(name: &str) -> Value {
         }
         "models" | "providers" | "allowed_routes" => json!({
             "type": ["array", "null"], "maxItems": 500,
-            "items": { "type": "string", "pattern": "^[!-)+-~]{0,255}([!-)+-~]|\\*)$" },
+            "items": { "type": "string", "pattern": PATTERN },
         }),
         "max_budget_usd" | "soft_budget_usd" => json!({ "anyOf": [
             { "type": "null" },
@@ -289,6 +310,26 @@ fn written(name: &str) -> Value {
             "additionalProperties": false,
         }}),
         "max_parallel" => json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 100_000 }),
+        "rpm" | "tpm" => json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000_000 }),
+        "rate_limits" => json!({ "type": ["array", "null"], "maxItems": 8, "items": {
+            "type": "object",
+            "properties": {
+                "model": { "type": ["string", "null"], "pattern": PATTERN },
+                "models": { "type": ["array", "null"], "maxItems": 100, "items": { "type": "string", "pattern": PATTERN } },
+                "hours": {
+                    "type": ["string", "null"],
+                    "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+                    "description": "Two times of day, also over midnight.",
+                },
+                "rpm": written("rpm"),
+                "tpm": written("tpm"),
+                "max_parallel": written("max_parallel"),
+            },
+            "additionalProperties": false,
+            "description": "A limit of some models, or at some hours: at least one of either, and one limit.",
+        }}),
+        "rate_limit_mode" => json!({ "enum": ["enforce", "observe", null] }),
+        "priority" => MaybeWord(PRIORITIES).schema(),
         "expires_at" => json!({ "type": ["string", "null"], "format": "date-time", "description": "In UTC." }),
         "blocked" => json!({ "type": ["boolean", "null"] }),
         "tags" => {
