@@ -19,6 +19,7 @@ mod media;
 mod models;
 mod parameters;
 mod passthrough;
+mod rates;
 mod responses;
 mod routes;
 mod secrets;

@@ -27,10 +27,10 @@ mod json_list;
 pub mod openapi;
 /// Calls that outlive the patience of the edge.
 mod patient;
-/// What a request says, read with limits.
-pub mod read;
 /// How rate limits stand, in headers.
 mod rates;
+/// What a request says, read with limits.
+pub mod read;
 /// What an answer says about itself, in headers and body.
 pub mod reply;
 /// The route table.

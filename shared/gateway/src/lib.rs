@@ -171,12 +171,8 @@ impl Gateway {
     async fn settle(&self, admitted: Admitted, relayed: Relayed, keep: Option<Keep>) -> Result<Answer, Error> {
         let facts = http::reply::Facts::of(&admitted, &relayed);
         let (about, timeout) = (admitted.about.clone(), admitted.plan.timeout);
-        let settlement = Settlement::new(self.ledger.clone(), self.limiter.clone(), self.clock.clone(), admitted).answered_by(
-            relayed.target.clone(),
-            relayed.attempts,
-            relayed.charged,
-            relayed.topped_up,
-        );
+        let settlement = Settlement::new(self.ledger.clone(), self.limiter.clone(), self.clock.clone(), admitted)
+            .answered_by(relayed.target.clone(), relayed.attempts, relayed.charged, relayed.topped_up);
         match relayed.outcome {
             Outcome::Whole { body, metered } => {
                 let settled = settlement.settle(&metered, 200, None).await?;

@@ -30,10 +30,10 @@ mod journal;
 pub mod keys;
 /// Money: reserve, settle, release, expire.
 pub mod ledger;
-/// Allow-lists and limits, as attributes.
-mod policy;
 /// Rates: requests, tokens and calls in flight.
 pub mod limits;
+/// Allow-lists and limits, as attributes.
+mod policy;
 /// Calls by time.
 pub mod requests;
 /// Responses that callers come back to.

@@ -188,8 +188,9 @@ impl Limiter {
     fn known_refusal(&self, wants: &[Want]) -> Option<Refused> {
         let now = self.clock.now();
         let enforced = || wants.iter().filter(|want| !want.observe);
-        if let Some((want, gauge)) =
-            enforced().flat_map(|want| want.gauges.iter().map(move |gauge| (want, gauge))).find(|(_, g)| !g.ever_passes())
+        if let Some((want, gauge)) = enforced()
+            .flat_map(|want| want.gauges.iter().map(move |gauge| (want, gauge)))
+            .find(|(_, g)| !g.ever_passes())
         {
             let what = if gauge.counts == Counts::Requests { Over::Requests } else { Over::Tokens };
             let standing = self.known_standing(wants);

@@ -59,7 +59,9 @@ fn one(list: &Field<'_>, fields: &Fields<'_>) -> Result<RateLimit, Error> {
                 return Err(list.wrong("must have model or models in an entry, not both"));
             }
             "model" => limit.models = optional(field, Field::pattern)?.into_iter().collect(),
-            "models" => limit.models.extend(optional(field, |field| field.patterns(MOST_PATTERNS))?.unwrap_or_default()),
+            "models" => {
+                limit.models.extend(optional(field, |field| field.patterns(MOST_PATTERNS))?.unwrap_or_default())
+            }
             "hours" => limit.hours = optional(field, hours)?,
             "rpm" => limit.rpm = optional(field, a_minute)?,
             "tpm" => limit.tpm = optional(field, a_minute)?,
@@ -89,7 +91,8 @@ fn hours(field: &Field<'_>) -> Result<Hours, Error> {
 /// Minutes after midnight; `24:00` is the end of the day.
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
-    let number = |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()));
+    let number =
+        |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()));
     let (hour, minute) = (number(hour)?, number(minute)?);
     let at = hour * 60 + minute;
     (minute < 60 && at <= DAY).then_some(at)

@@ -30,6 +30,7 @@ struct Shown<'c> {
     cost_usd: String,
     /// The model had no price: the cost is not known.
     unpriced: bool,
+    over_rate: bool,
     held_usd: String,
     wire: &'c str,
     alias: &'c str,
@@ -123,6 +124,7 @@ fn shown(call: &CallItem) -> Shown<'_> {
         state: record.state.name(),
         cost_usd: record.cost.to_string(),
         unpriced: record.unpriced,
+        over_rate: record.over_rate,
         held_usd: call.held.to_string(),
         wire: &record.wire,
         alias: &record.alias,

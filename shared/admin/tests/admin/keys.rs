@@ -5,7 +5,7 @@ use domain::{Secret, Timestamp};
 use http::Method;
 use serde_json::{Value, json};
 
-const FIELDS: [&str; 31] = [
+const FIELDS: [&str; 33] = [
     "project_id",
     "budgets",
     "id",
@@ -14,6 +14,8 @@ const FIELDS: [&str; 31] = [
     "team_id",
     "user_id",
     "organization_id",
+    "allowed_routes",
+    "allowed_ips",
     "models",
     "providers",
     "allowed_routes",

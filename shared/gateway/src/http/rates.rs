@@ -8,26 +8,20 @@ use stores::limits::Figures;
 /// Three names for one limit: what it is, what is left, when it is whole again.
 type Three = [&'static str; 3];
 
-const REQUESTS: Three =
-    ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
+const REQUESTS: Three = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
 const TOKENS: Three = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 const ANTHROPIC_REQUESTS: Three = [
     "anthropic-ratelimit-requests-limit",
     "anthropic-ratelimit-requests-remaining",
     "anthropic-ratelimit-requests-reset",
 ];
-const ANTHROPIC_TOKENS: Three = [
-    "anthropic-ratelimit-tokens-limit",
-    "anthropic-ratelimit-tokens-remaining",
-    "anthropic-ratelimit-tokens-reset",
-];
+const ANTHROPIC_TOKENS: Three =
+    ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"];
 
 /// `x-ratelimit-*` for every dialect, and Anthropic's own names for its SDKs.
 pub fn onto(headers: &mut HeaderMap, dialect: Dialect, told: &Told) {
-    let limits = [
-        (told.standing.requests, REQUESTS, ANTHROPIC_REQUESTS),
-        (told.standing.tokens, TOKENS, ANTHROPIC_TOKENS),
-    ];
+    let limits =
+        [(told.standing.requests, REQUESTS, ANTHROPIC_REQUESTS), (told.standing.tokens, TOKENS, ANTHROPIC_TOKENS)];
     for (figures, names, anthropic) in limits {
         let Some(figures) = figures else { continue };
         three(headers, names, &figures, &span(figures.reset_ms));

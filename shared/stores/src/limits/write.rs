@@ -100,7 +100,8 @@ pub fn taking(names: &Names, want: &Want, seen: &Image, now: Timestamp) -> Updat
         (draft.uses_zero, draft.uses_one) = (true, true);
     }
     draft.sets.push("#h = :hold, #p = :at".to_owned());
-    let unmarked = if want.mark.lasting { "attribute_not_exists(#h)" } else { "(attribute_not_exists(#h) OR #h <> :hold)" };
+    let unmarked =
+        if want.mark.lasting { "attribute_not_exists(#h)" } else { "(attribute_not_exists(#h) OR #h <> :hold)" };
     draft.conditions.push(unmarked.to_owned());
     draft.edit(|update| {
         let update = update.name("#h", want.mark.name.as_str()).value(":hold", want.mark.text.as_str());
@@ -145,15 +146,7 @@ pub fn giving(names: &Names, given: &Given, used: Used, seen: &Image, now: Nanos
     draft.done("REMOVE #h")
 }
 
-fn refund(
-    draft: &mut Draft,
-    interval: &Interval,
-    slot: &Slot,
-    used: Used,
-    seen: &Image,
-    now: Nanos,
-    surely: bool,
-) {
+fn refund(draft: &mut Draft, interval: &Interval, slot: &Slot, used: Used, seen: &Image, now: Nanos, surely: bool) {
     let used = used.of(interval.gauge.counts);
     let refund = if surely {
         interval.sure_refund(used, now)

@@ -91,7 +91,10 @@ async fn history(store: &Store, seed: u64, steps: u64) -> (usize, usize) {
         let clock: Arc<dyn Clock> = clock.clone();
         Limiter::new(Arc::clone(&store.table), store.names.clone(), clock)
     });
-    let scopes = [scoped(ScopeKind::Key, "key_a", rate(Some(R), Some(T), None)), scoped(ScopeKind::Team, "t", rate(None, Some(T), Some(40)))];
+    let scopes = [
+        scoped(ScopeKind::Key, "key_a", rate(Some(R), Some(T), None)),
+        scoped(ScopeKind::Team, "t", rate(None, Some(T), Some(40))),
+    ];
     let mut now = 0;
     let mut requests = Vec::new();
     let mut tokens: Vec<(u64, u64)> = Vec::new();
@@ -181,7 +184,8 @@ async fn m19_retry_after_is_never_early_and_no_later_than_it_must_be() {
     let (one, other) = (limiter(&store), limiter(&store));
     let scopes = key(rate(Some(20), None, None));
     for call in 0..10 {
-        let standing = take(&one, &store, &format!("call_{call}"), &scopes, 0).await.unwrap().standing.requests.unwrap();
+        let standing =
+            take(&one, &store, &format!("call_{call}"), &scopes, 0).await.unwrap().standing.requests.unwrap();
         assert_eq!((standing.limit, standing.remaining, standing.reset_ms), (20, 9 - call, 3_000 * (call + 1)));
     }
     let (what, after, own) = over(take(&other, &store, "call_over", &scopes, 0).await);
@@ -264,7 +268,11 @@ async fn m19_calls_in_flight_are_counted_across_instances_and_freed_by_their_end
     assert!(take(&other, &store, "call_5", &scopes, 0).await.is_ok(), "leases have passed");
     assert!(take(&other, &store, "call_6", &scopes, 0).await.is_ok());
     one.settle(&third, 0).await;
-    assert_eq!(over(take(&other, &store, "call_7", &scopes, 0).await).0, Over::Parallel, "an end after the lease frees nothing");
+    assert_eq!(
+        over(take(&other, &store, "call_7", &scopes, 0).await).0,
+        Over::Parallel,
+        "an end after the lease frees nothing"
+    );
 }
 
 #[tokio::test]
@@ -302,7 +310,9 @@ async fn an_observed_limit_counts_and_lets_through() {
 async fn lower_classes_see_less_of_the_burst_while_higher_ones_are_about() {
     let store = Store::direct().await.unwrap();
     let limiter = limiter(&store);
-    for (class, alone, beside_high) in [(Priority::High, 100, 99), (Priority::Normal, 100, 79), (Priority::Low, 100, 49)] {
+    for (class, alone, beside_high) in
+        [(Priority::High, 100, 99), (Priority::Normal, 100, 79), (Priority::Low, 100, 49)]
+    {
         for (high, most) in [(false, alone), (true, beside_high)] {
             let scopes = [scoped(ScopeKind::Team, &format!("{class:?}{high}"), rate(Some(600), None, None))];
             if high {

@@ -63,8 +63,8 @@ enum Holds {
 type Fields = &'static [(&'static str, Holds)];
 
 use Holds::{
-    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, MaybeWord, Money, Names, Object, Of,
-    Text, Texts, Time, Word,
+    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, MaybeWord, Money, Names,
+    Object, Of, Text, Texts, Time, Word,
 };
 
 const PERIODS: Holds = Word(&["daily", "weekly", "monthly", "total"]);
@@ -178,6 +178,7 @@ const OTHERS: &[(&str, Fields, &[&str])] = &[
             ("state", Word(&["settled", "released", "expired"])),
             ("cost_usd", Money),
             ("unpriced", Flag),
+            ("over_rate", Flag),
             ("held_usd", Money),
             ("wire", Text),
             ("alias", Text),
