@@ -45,6 +45,11 @@ impl Limits {
         self.tpm.is_some() || self.rate_limits.iter().any(|limit| limit.tpm.is_some())
     }
 
+    /// Is there any limit on requests, tokens or calls in flight?
+    pub fn has_rates(&self) -> bool {
+        self.rpm.is_some() || self.tpm.is_some() || self.max_parallel.is_some() || !self.rate_limits.is_empty()
+    }
+
     /// The rate limits that hold for a call to a model of these names, `minute` minutes after midnight. Those over
     /// everything are called `all`; the others have names that stay when only their numbers change.
     pub fn rates(&self, models: &[&str], minute: u16) -> Vec<Rate> {

@@ -6,7 +6,7 @@ use rates::Rates;
 use std::{sync::Arc, time::Instant};
 use stores::{
     ledger::{Ledger, Refusal},
-    limits::Limiter,
+    limits::{Limiter, Taken},
 };
 
 /// Rates before money.
@@ -30,7 +30,10 @@ pub async fn admit(desk: &Desk<'_>, call: &Call, caller: Caller, plan: Plan, abo
     let longest = about.deadline.map_or(plan.timeout.total, |at| at.saturating_duration_since(Instant::now()));
     let lease_until = now.plus_millis(longest.as_millis() as u64).plus_secs(LEASE_MARGIN_SECS);
     let rates = Rates::of(call, &caller, &plan, &about, desk.minute);
-    let taken = rates.take(desk.limiter, call, now, lease_until).await?;
+    let taken = match &rates {
+        Some(rates) => rates.take(desk.limiter, call, now, lease_until).await?,
+        None => Taken::default(),
+    };
     let bounds = caller.bounds();
     let ask = Ask {
         call: &about.id,

@@ -157,17 +157,23 @@ impl Caller {
     /// The rate limits that hold for a call to a model of these names, `minute` minutes after midnight. The key's own
     /// calls in flight are counted by the ledger, with the money they hold.
     pub fn rates(&self, models: &[&str], minute: u16) -> Vec<Scoped> {
-        let groups = self.groups.iter().map(|group| (group.scope(), &group.limits, false));
-        let all = std::iter::once((self.key.scope(), &self.key.limits, true)).chain(groups);
-        let scoped = all.map(|(scope, limits, own)| {
+        let groups = self.groups.iter().map(|group| (Some(group), &group.limits));
+        let all = std::iter::once((None, &self.key.limits)).chain(groups);
+        let scoped = all.filter(|(_, limits)| limits.has_rates()).map(|(group, limits)| {
             let mut rates = limits.rates(models, minute);
-            if own {
+            if group.is_none() {
                 rates.iter_mut().filter(|rate| rate.is_general()).for_each(|rate| rate.parallel = None);
                 rates.retain(Rate::is_limit);
             }
+            let scope = group.map_or_else(|| self.key.scope(), |group| group.scope());
             Scoped { scope, rates, observe: limits.observe }
         });
         scoped.filter(|scoped| !scoped.rates.is_empty()).collect()
+    }
+
+    /// Is there any limit on its requests, tokens or calls in flight?
+    pub fn is_rated(&self) -> bool {
+        self.limits().any(Limits::has_rates)
     }
 
     /// The class of a call that asks for one: never higher than what the key, or else a group of it, is given.

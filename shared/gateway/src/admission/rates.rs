@@ -12,22 +12,20 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// What a planned call asks for: any model it may come to counts.
-    pub fn of(call: &Call, caller: &Caller, plan: &Plan, about: &About, minute: u16) -> Self {
+    /// What a planned call asks for, if anything limits it: any model it may come to counts.
+    pub fn of(call: &Call, caller: &Caller, plan: &Plan, about: &About, minute: u16) -> Option<Self> {
+        if !caller.is_rated() {
+            return None;
+        }
         let mut models = vec![about.model.as_str()];
         models.extend(plan.targets.iter().flat_map(|target| [target.direct_name.as_str(), target.model.as_str()]));
-        Self {
-            scopes: caller.rates(&models, minute),
-            tokens: plan.input_bound.saturating_add(plan.output_bound),
-            priority: caller.priority(call.extras.priority),
-        }
+        let scopes = caller.rates(&models, minute);
+        let tokens = plan.input_bound.saturating_add(plan.output_bound);
+        Some(Self { scopes, tokens, priority: caller.priority(call.extras.priority) })
     }
 
     /// Takes all of it, or says why not; either way the caller is told how its limits stand.
     pub async fn take(&self, limiter: &Limiter, call: &Call, now: Timestamp, until: Timestamp) -> Result<Taken, Error> {
-        if self.scopes.is_empty() {
-            return Ok(Taken::default());
-        }
         let taken = limiter.take(&self.ask(call, until)).await;
         let (standing, observed) = match &taken {
             Ok(taken) => (taken.standing, taken.observed),
@@ -47,11 +45,10 @@ impl Rates {
 /// Tells a caller that was just identified how its limits stand, as far as this instance knows: what is refused before
 /// anything is taken says so, too.
 pub fn announce(limiter: &Limiter, call: &Call, caller: &Caller, minute: u16, now: Timestamp) {
-    let scopes = caller.rates(&[], minute);
-    if scopes.is_empty() {
+    if !caller.is_rated() {
         return;
     }
-    let rates = Rates { scopes, tokens: 1, priority: caller.priority(call.extras.priority) };
+    let rates = Rates { scopes: caller.rates(&[], minute), tokens: 1, priority: caller.priority(call.extras.priority) };
     let standing = limiter.standing(&rates.ask(call, now));
     call.told.tell(Told { standing, observed: false, at: now });
 }
