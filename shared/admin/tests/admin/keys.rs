@@ -18,8 +18,6 @@ const FIELDS: [&str; 33] = [
     "allowed_ips",
     "models",
     "providers",
-    "allowed_routes",
-    "allowed_ips",
     "max_budget_usd",
     "budget_period",
     "soft_budget_usd",
