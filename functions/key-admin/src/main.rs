@@ -6,11 +6,13 @@ use admin::http::{AdminKey, AdminState, ClientIp, Configure, Parts};
 use async_trait::async_trait;
 use axum::Router;
 use config::{Config, Lookup, Problem, ProcessEnv};
+use identity::Tokens;
 use lambda_http::{
     Adapter, Error, LambdaEvent, Request, Service,
     request::{LambdaRequest, RequestContext},
 };
 use lambda_runtime::service_fn;
+use providers::Dialer;
 use stack::{Stack, edge, settings};
 use stores::{
     audit::Audit,
@@ -38,8 +40,11 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         stack.secret(environment, "PORTUNUS_PEPPER_SECRET"),
         stack.secret(environment, "PORTUNUS_ADMIN_KEY_SECRET"),
     );
-    // Read so that a fresh stack has one.
-    text?;
+    // A configuration that cannot be read leaves the root admin key, to mend it with.
+    let tokens = match settings::load_without_secrets(&text?) {
+        Ok(config) => Tokens::new(&config.identity, &Dialer::new(&config.egress)?),
+        Err(_) => Tokens::default(),
+    };
     let (table, names, clock, peppers) = (stack.table, stack.names, stack.clock, Peppers::one(pepper?));
     Ok(AdminState::new(Parts {
         configure: Arc::new(WithoutSecrets),
@@ -53,7 +58,8 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         peppers,
         clock,
         admin_key: AdminKey::of(&admin_key?),
-    }))
+    })
+    .with_tokens(Arc::new(tokens)))
 }
 
 /// Reads configurations without provider secrets, which this function may not read [Z1].

@@ -17,6 +17,7 @@ use gateway::{
     http::{Edge, Pump},
     live::Live,
 };
+use identity::Tokens;
 use providers::{Aws, Dialer};
 use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 use stores::{
@@ -132,7 +133,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
         peppers,
         clock: clock.clone(),
         admin_key: local.admin_key.clone(),
-    });
+    })
+    .with_tokens(Arc::new(Tokens::new(&config.identity, &Dialer::new(&config.egress)?)));
     let (app, now) = (Planes { client, admin: admin::http::app(state) }, clock.now());
 
     local.banner(&listener.local_addr()?.to_string(), &keys, &ledger, now).await?;

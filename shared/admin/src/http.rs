@@ -2,6 +2,7 @@
 
 use crate::audit::Actor;
 use ::config::Config;
+use ::identity::Tokens;
 use axum::{
     Router,
     extract::Request,
@@ -12,9 +13,10 @@ use configured::Configured;
 use domain::{Clock, Error, Kind, Timestamp};
 use futures::FutureExt;
 use http::Uri;
-use login::Login;
+use login::{Knock, Login};
+use principal::{Principal, Reach};
 use reply::RequestId;
-use route::{Matched, Route, Scope, Serves};
+use route::{Matched, Route, Serves};
 use std::{panic::AssertUnwindSafe, sync::Arc};
 use stores::{
     TableError,
@@ -37,6 +39,8 @@ mod config;
 mod configured;
 /// Bodies, field by field.
 mod fields;
+/// Who may grant what.
+mod grants;
 /// Teams, users, organizations and projects.
 mod groups;
 /// Virtual keys.
@@ -53,6 +57,8 @@ pub mod openapi;
 mod paging;
 /// The fields of a key.
 mod policy;
+/// Who asks, and how far that reaches.
+mod principal;
 /// Providers as configured.
 mod providers;
 /// Query parameters.
@@ -65,8 +71,6 @@ mod reply;
 mod requests;
 /// The route table.
 pub mod route;
-/// Failed logins.
-mod throttle;
 /// Usage and cost.
 mod usage;
 /// Optimistic versions.
@@ -112,8 +116,15 @@ impl std::ops::Deref for AdminState {
 
 impl AdminState {
     pub fn new(parts: Parts) -> Self {
-        let login = Login::new(parts.admin_key.clone());
+        let login = Login::new(parts.admin_key.clone(), Arc::default());
         Self { parts, configured: Configured::default(), login }
+    }
+
+    /// With somebody who judges tokens. Without it the root admin key alone opens.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Arc<Tokens>) -> Self {
+        self.login = Login::new(self.parts.admin_key.clone(), tokens);
+        self
     }
 
     /// The configuration in force.
@@ -148,6 +159,9 @@ pub fn app(state: AdminState) -> Router {
 /// A request whose sender may send it.
 struct Asked {
     actor: Actor,
+    principal: Principal,
+    /// How far what is asked reaches for them.
+    reach: Reach,
     /// What the path's `{id}` held.
     id: String,
     request: Request,
@@ -170,14 +184,13 @@ async fn handle(state: &AdminState, request: Request) -> Response {
 
 async fn answer(state: &AdminState, request: Request, id: &RequestId) -> Result<Response, Error> {
     let (route, path_id) = matched(&request)?;
-    match route.scope {
-        Scope::Root => state.login.enter(&request, state.now())?,
-    }
+    let principal = state.login.enter(Knock::of(&request), &state.keys, state.now()).await?;
+    let reach = principal.reach(route.scope)?;
     let ip = request.extensions().get::<ClientIp>().map(|ip| ip.0.clone());
-    let who = audit::Actor { kind: "root_admin_key".to_owned(), id: String::new(), ip };
+    let who = audit::Actor { kind: principal.kind.clone(), id: principal.id.clone(), ip };
     let actor = Actor { who, request: id.as_str().to_owned() };
     let uri = request.uri().clone();
-    serve(state, route.serves, &uri, Asked { actor, id: path_id.unwrap_or_default(), request }).await
+    serve(state, route.serves, &uri, Asked { actor, principal, reach, id: path_id.unwrap_or_default(), request }).await
 }
 
 async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> Result<Response, Error> {
@@ -193,22 +206,22 @@ async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> R
         Serves::CreateGroup(kind) => groups::create(state, kind, asked).await,
         Serves::CreateKey => keys::create(state, asked).await,
         Serves::DeleteGroup(kind) => groups::delete(state, kind, asked).await,
-        Serves::Groups(kind) => groups::list(state, kind, uri).await,
-        Serves::Keys => keys::list(state, uri).await,
+        Serves::Groups(kind) => groups::list(state, kind, &asked.reach, uri).await,
+        Serves::Keys => keys::list(state, &asked.reach, uri).await,
         Serves::Models => models::list(state).await,
         Serves::OneConfig => config::one(state, &asked.id).await,
-        Serves::OneGroup(kind) => groups::one(state, kind, &asked.id).await,
-        Serves::OneKey => keys::one(state, &asked.id).await,
-        Serves::OneRequest => requests::one(state, &asked.id).await,
+        Serves::OneGroup(kind) => groups::one(state, kind, &asked.reach, &asked.id).await,
+        Serves::OneKey => keys::one(state, &asked.reach, &asked.id).await,
+        Serves::OneRequest => requests::one(state, &asked.reach, &asked.id).await,
         Serves::Providers => providers::list(state).await,
         Serves::PutConfig => config::put(state, asked).await,
-        Serves::Requests => requests::list(state, uri).await,
+        Serves::Requests => requests::list(state, &asked.reach, uri).await,
         Serves::RevokeKey => keys::revoke(state, asked).await,
         Serves::RollConfigBack => config::rollback(state, asked).await,
         Serves::RotateKey => keys::rotate(state, asked).await,
         Serves::UnblockGroup(kind) => groups::block(state, kind, asked, false).await,
         Serves::UnblockKey => keys::block(state, asked, false).await,
-        Serves::Usage => usage::report(state, uri).await,
+        Serves::Usage => usage::report(state, &asked.reach, uri).await,
     }
 }
 

@@ -30,6 +30,8 @@ const LONGEST_GRACE_SECS: u64 = 86_400;
 const SHORTEST: usize = 16;
 const LONGEST: usize = 512;
 const ROUNDS: u32 = 12;
+/// How much of an imported key's hash is shown to recognise it by: `sha256:` and eight digits.
+const IMPORTED_SHOWN: usize = 15;
 
 /// The store of virtual keys.
 #[derive(Clone)]
@@ -103,22 +105,44 @@ impl Keys {
             Some(_) => return Err(KeyError::UnfitSecret),
         };
         let id = KeyId::from(format!("key_{public}"));
-        let prefix = format::shown(&secret);
+        let key = VirtualKey { id, prefix: format::shown(&secret), ..key };
+        let key = self.insert(key, self.live(&secret), Some(&secret), now).await?;
+        Ok((key, secret))
+    }
+
+    /// Makes `key` under a new id, for a secret of which only the SHA-256 is known: what other gateways keep of theirs.
+    ///
+    /// # Errors
+    /// [`KeyError::Taken`], [`KeyError::Store`].
+    pub async fn import(&self, key: VirtualKey, sha256: [u8; 32], now: Timestamp) -> Result<VirtualKey, KeyError> {
+        let (id, hashed) = (KeyId::from(format!("key_{}", format::public_id()?)), format::known_by_hash(sha256));
+        let prefix = hashed.expose().chars().take(IMPORTED_SHOWN).collect();
+        let (version, hash) = self.peppers.newest(&hashed);
+        let live = Live { version, hash, brought: true, until: None };
+        self.insert(VirtualKey { id, prefix, ..key }, live, None, now).await
+    }
+
+    /// Writes a new key in all its places.
+    async fn insert(
+        &self,
+        key: VirtualKey,
+        live: Live,
+        secret: Option<&Secret>,
+        now: Timestamp,
+    ) -> Result<VirtualKey, KeyError> {
         let lanes = crate::ledger::first_lanes(&key);
-        let key = VirtualKey { id, prefix, created_at: now, version: 1, lanes, ..key };
-        let record = KeyRecord { key, live: vec![self.live(&secret)] };
+        let key = VirtualKey { created_at: now, version: 1, lanes, ..key };
+        let record = KeyRecord { key, live: vec![live] };
         let mut writes = vec![Write::Put(Put::new(&self.names.keys, record.main_item()).if_absent())];
         writes.push(Write::Put(Put::new(&self.names.keys, record.listed_item())));
         for hash in record.hash_items() {
             writes.push(Write::Put(Put::new(&self.names.keys, hash).if_absent()));
         }
-        let entry = self.entry(None, Some(&record.key), Some(&secret));
+        let entry = self.entry(None, Some(&record.key), secret);
         match self.write(writes, entry).await {
-            Ok(()) => Ok((record.key, secret)),
+            Ok(()) => Ok(record.key),
             // A repetition of our own, its first answer lost.
-            Err(KeyError::Conflict) if self.record(&record.key.id).await?.as_ref() == Some(&record) => {
-                Ok((record.key, secret))
-            }
+            Err(KeyError::Conflict) if self.record(&record.key.id).await?.as_ref() == Some(&record) => Ok(record.key),
             Err(KeyError::Conflict) => Err(KeyError::Taken),
             Err(error) => Err(error),
         }
@@ -131,7 +155,7 @@ impl Keys {
     /// # Errors
     /// As the table.
     pub async fn authenticate(&self, presented: &Secret, now: Timestamp) -> Result<Option<VirtualKey>, TableError> {
-        let hashes = self.peppers.hashes(presented);
+        let hashes = self.peppers.hashes(&format::hashed_as(presented));
         match format::parse(presented.expose()) {
             format::Parsed::Ours { public } => {
                 let item = self.read(main_key(&KeyId::from(format!("key_{public}")))).await?;
@@ -246,7 +270,7 @@ impl Keys {
     }
 
     fn live(&self, secret: &Secret) -> Live {
-        let (version, hash) = self.peppers.newest(secret);
+        let (version, hash) = self.peppers.newest(&format::hashed_as(secret));
         let brought = !matches!(format::parse(secret.expose()), format::Parsed::Ours { .. });
         Live { version, hash, brought, until: None }
     }

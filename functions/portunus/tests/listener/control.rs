@@ -47,7 +47,10 @@ fn a_configuration_put_by_an_admin_serves_within_ten_seconds_and_outlives_a_rest
     }
     assert_eq!(seen, [200]);
     let shown = done(&first, &["config", "get"]);
-    assert!(shown.contains("parrot") && shown.contains("hidden-sha256-") && !shown.contains("api_key: \"k\""), "{shown}");
+    assert!(
+        shown.contains("parrot") && shown.contains("hidden-sha256-") && !shown.contains("api_key: \"k\""),
+        "{shown}"
+    );
     std::fs::write(&new, "models: 1").unwrap();
     let (good, _, log) = portunus(&first, &["config", "put", new.to_str().unwrap()]);
     assert!(!good && log.contains("1:9"), "{log}");

@@ -3,9 +3,11 @@
 use super::{
     AdminState, Asked, body,
     fields::{Field, Fields, optional},
+    grants,
     keys::expect_version,
     limits,
     policy::{Labels, MOST_NAME, metadata},
+    principal::Reach,
     query::{Query, wrong},
     reply::{self, LARGEST_PAGE, List, PAGE},
     store_failed,
@@ -52,6 +54,7 @@ pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
     let mut group = Group::named(kind, id, "", now);
     fields.iter().filter(|field| field.name != "id").try_for_each(|field| write(&mut group, field))?;
     limits::consistent(&group.limits)?;
+    grants::role(&asked.principal, None, &group)?;
     let groups = groups.leaving(trail(state, &actor, kind, "create"));
     groups.create(&group).await.map_err(|error| refused(kind, error))?;
     let shown = reply::json(StatusCode::CREATED, &show(state, &group).await?)?;
@@ -59,11 +62,12 @@ pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
 }
 
 /// `GET /teams` and the like
-pub async fn list(state: &AdminState, kind: GroupKind, uri: &Uri) -> Result<Response, Error> {
+pub async fn list(state: &AdminState, kind: GroupKind, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
     let query = Query::of(uri, &["limit", "cursor"])?;
     let limit = query.count("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
     let page = state.keys.groups().list(kind, limit, query.find("cursor")).await;
-    let page = page.map_err(|error| refused(kind, error))?;
+    let mut page = page.map_err(|error| refused(kind, error))?;
+    page.groups.retain(|group| reach.sees_group(group));
     let reads: Vec<_> = page.groups.iter().map(|group| show(state, group)).collect();
     let data: Vec<Shown<'_>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let list = List { object: "list", data: &data, has_more: page.next.is_some(), next_cursor: page.next };
@@ -71,35 +75,36 @@ pub async fn list(state: &AdminState, kind: GroupKind, uri: &Uri) -> Result<Resp
 }
 
 /// `GET /teams/{id}` and the like
-pub async fn one(state: &AdminState, kind: GroupKind, id: &str) -> Result<Response, Error> {
-    answer(state, &find(state, kind, id).await?).await
+pub async fn one(state: &AdminState, kind: GroupKind, reach: &Reach, id: &str) -> Result<Response, Error> {
+    answer(state, &find(state, kind, reach, id).await?).await
 }
 
 /// `PATCH /teams/{id}` and the like
 pub async fn update(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
-    let Asked { actor, id, request } = asked;
+    let Asked { actor, principal, reach, id, request } = asked;
     let (headers, body) = body::json(request).await?;
     let fields = Fields::of(&body)?;
-    let before = find(state, kind, &id).await?;
+    let before = find(state, kind, &reach, &id).await?;
     expect_version(before.version, &fields, &headers)?;
     let mut after = before.clone();
     fields.iter().filter(|field| field.name != "version").try_for_each(|field| write(&mut after, field))?;
     limits::consistent(&after.limits)?;
+    grants::changed_group(&principal, &reach, &before, &after)?;
     changed(state, &actor, "update", &before, after).await
 }
 
 /// `POST /teams/{id}/block` and the like
 pub async fn block(state: &AdminState, kind: GroupKind, asked: Asked, blocked: bool) -> Result<Response, Error> {
-    let Asked { actor, id, request } = asked;
+    let Asked { actor, reach, id, request, .. } = asked;
     Fields::of(&body::json(request).await?.1)?.allow(&[])?;
-    let before = find(state, kind, &id).await?;
+    let before = find(state, kind, &reach, &id).await?;
     let after = Group { blocked, ..before.clone() };
     changed(state, &actor, if blocked { "block" } else { "unblock" }, &before, after).await
 }
 
 /// `DELETE /teams/{id}` and the like
 pub async fn delete(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
-    let before = find(state, kind, &asked.id).await?;
+    let before = find(state, kind, &asked.reach, &asked.id).await?;
     let groups = state.keys.groups().leaving(trail(state, &asked.actor, kind, "delete"));
     groups.delete(kind, &before.id).await.map_err(|error| refused(kind, error))?;
     reply::json(StatusCode::OK, &reply::Deleted { id: &before.id, deleted: true })
@@ -127,9 +132,10 @@ async fn answer(state: &AdminState, group: &Group) -> Result<Response, Error> {
     Ok(reply::tagged(reply::json(StatusCode::OK, &show(state, group).await?)?, group.version))
 }
 
-async fn find(state: &AdminState, kind: GroupKind, id: &str) -> Result<Group, Error> {
+/// A group that may be seen; others are as good as none [R4].
+async fn find(state: &AdminState, kind: GroupKind, reach: &Reach, id: &str) -> Result<Group, Error> {
     let found = state.keys.groups().get(kind, id).await.map_err(store_failed)?;
-    found.ok_or_else(|| refused(kind, GroupError::NotFound))
+    found.filter(|group| reach.sees_group(group)).ok_or_else(|| refused(kind, GroupError::NotFound))
 }
 
 fn write(group: &mut Group, field: &Field<'_>) -> Result<(), Error> {

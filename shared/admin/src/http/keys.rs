@@ -3,7 +3,9 @@
 use super::{
     AdminState, Asked, body,
     fields::Fields,
+    grants,
     policy::{self, Shown},
+    principal::Reach,
     query::{Query, wrong},
     reply::{self, Deleted, LARGEST_PAGE, List, PAGE},
     store_failed, version,
@@ -32,6 +34,10 @@ pub async fn create(state: &AdminState, asked: Asked) -> Result<Response, Error>
     let fields = Fields::of(&body)?;
     let mut key = VirtualKey::named(KeyId::from(""), "", now);
     policy::create(&mut key, &fields, now)?;
+    grants::new_key(&asked.principal, &asked.reach, &mut key)?;
+    if let Some(hash) = policy::imported(&fields)? {
+        return import(state, &actor, key, hash).await;
+    }
     let brought = policy::own_secret(&fields)?;
     if brought.as_ref().is_some_and(|secret| state.login.is_admin_key(secret)) {
         return Err(taken());
@@ -40,6 +46,18 @@ pub async fn create(state: &AdminState, asked: Asked) -> Result<Response, Error>
     let (key, secret) = keys.create(key, brought, now).await.map_err(refused)?;
     fund(state, &key, now).await;
     let shown = Shown::policy(&key).with_spend(Spend::default()).with_secret(&secret);
+    Ok(reply::tagged(reply::json(StatusCode::CREATED, &shown)?, key.version))
+}
+
+/// A key whose secret only its holder knows.
+async fn import(state: &AdminState, actor: &Actor, key: VirtualKey, hash: [u8; 32]) -> Result<Response, Error> {
+    if state.login.is_hash_of_admin_key(&hash) {
+        return Err(taken());
+    }
+    let keys = state.keys.leaving(trail(state, actor, "key.create"));
+    let key = keys.import(key, hash, state.now()).await.map_err(refused)?;
+    fund(state, &key, state.now()).await;
+    let shown = Shown::policy(&key).with_spend(Spend::default());
     Ok(reply::tagged(reply::json(StatusCode::CREATED, &shown)?, key.version))
 }
 
@@ -64,10 +82,11 @@ async fn bounds(state: &AdminState, key: &VirtualKey) -> Result<Vec<Bound>, Tabl
 }
 
 /// `GET /keys`
-pub async fn list(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
+pub async fn list(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
     let query = Query::of(uri, &["limit", "cursor"])?;
     let limit = query.count("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
-    let page = state.keys.list(limit, query.find("cursor")).await.map_err(refused)?;
+    let mut page = state.keys.list(limit, query.find("cursor")).await.map_err(refused)?;
+    page.keys.retain(|key| sees(reach, key));
     let reads: Vec<_> = page.keys.iter().map(|key| spend(state, key)).collect();
     let spends: Vec<Spend> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let data: Vec<_> = page.keys.iter().zip(spends).map(|(key, spend)| Shown::policy(key).with_spend(spend)).collect();
@@ -76,8 +95,8 @@ pub async fn list(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
 }
 
 /// `GET /keys/{id}`
-pub async fn one(state: &AdminState, id: &str) -> Result<Response, Error> {
-    let key = find(state, id).await?;
+pub async fn one(state: &AdminState, reach: &Reach, id: &str) -> Result<Response, Error> {
+    let key = find(state, reach, id).await?;
     show(state, &key, None).await
 }
 
@@ -85,10 +104,11 @@ pub async fn one(state: &AdminState, id: &str) -> Result<Response, Error> {
 pub async fn update(state: &AdminState, asked: Asked) -> Result<Response, Error> {
     let (headers, body) = body::json(asked.request).await?;
     let fields = Fields::of(&body)?;
-    let before = find(state, &asked.id).await?;
+    let before = find(state, &asked.reach, &asked.id).await?;
     expect_version(before.version, &fields, &headers)?;
     let mut after = before.clone();
     policy::change(&mut after, &fields)?;
+    grants::changed_key(&asked.principal, &asked.reach, &before, &after)?;
     let keys = state.keys.leaving(trail(state, &asked.actor, "key.update"));
     let after = keys.update(after).await.map_err(refused)?;
     change_budgets(state, &before, &after).await?;
@@ -112,7 +132,7 @@ pub async fn rotate(state: &AdminState, asked: Asked) -> Result<Response, Error>
     let fields = Fields::of(&body)?;
     fields.allow(&["grace_period_seconds"])?;
     let grace = fields.find("grace_period_seconds").map(|field| field.count(0, LONGEST_GRACE_SECS)).transpose()?;
-    let before = find(state, &asked.id).await?;
+    let before = find(state, &asked.reach, &asked.id).await?;
     let keys = state.keys.leaving(trail(state, &asked.actor, "key.rotate"));
     let rotated = keys.rotate(&before.id, grace.unwrap_or_default(), state.now()).await;
     let (after, secret) = rotated.map_err(refused)?;
@@ -123,7 +143,7 @@ pub async fn rotate(state: &AdminState, asked: Asked) -> Result<Response, Error>
 pub async fn block(state: &AdminState, asked: Asked, blocked: bool) -> Result<Response, Error> {
     let body = body::json(asked.request).await?.1;
     Fields::of(&body)?.allow(&[])?;
-    let before = find(state, &asked.id).await?;
+    let before = find(state, &asked.reach, &asked.id).await?;
     let action = if blocked { "key.block" } else { "key.unblock" };
     let keys = state.keys.leaving(trail(state, &asked.actor, action));
     let after = keys.set_blocked(&before.id, blocked).await.map_err(refused)?;
@@ -132,14 +152,21 @@ pub async fn block(state: &AdminState, asked: Asked, blocked: bool) -> Result<Re
 
 /// `DELETE /keys/{id}`
 pub async fn revoke(state: &AdminState, asked: Asked) -> Result<Response, Error> {
-    let before = find(state, &asked.id).await?;
-    state.keys.leaving(trail(state, &asked.actor, "key.revoke")).revoke(&before.id).await.map_err(refused)?;
+    let Asked { actor, reach, id, .. } = asked;
+    let before = find(state, &reach, &id).await?;
+    state.keys.leaving(trail(state, &actor, "key.revoke")).revoke(&before.id).await.map_err(refused)?;
     reply::json(StatusCode::OK, &Deleted { id: before.id.as_str(), deleted: true })
 }
 
-async fn find(state: &AdminState, id: &str) -> Result<VirtualKey, Error> {
+/// Whether a key lies within somebody's reach.
+fn sees(reach: &Reach, key: &VirtualKey) -> bool {
+    reach.sees(key.team_id.as_deref(), key.user_id.as_deref())
+}
+
+/// A key that may be seen; others are as good as none [R4].
+async fn find(state: &AdminState, reach: &Reach, id: &str) -> Result<VirtualKey, Error> {
     let found = state.keys.get(&KeyId::from(id)).await.map_err(store_failed)?;
-    found.ok_or_else(|| refused(KeyError::NotFound))
+    found.filter(|key| sees(reach, key)).ok_or_else(|| refused(KeyError::NotFound))
 }
 
 async fn show(state: &AdminState, key: &VirtualKey, secret: Option<&Secret>) -> Result<Response, Error> {

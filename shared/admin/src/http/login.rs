@@ -1,13 +1,19 @@
-//! Who may administer: whoever shows the root admin key.
+//! Who may administer: whoever shows the root admin key, or a token of somebody with a role.
 //!
 //! Only the key's SHA-256 is held. A virtual key is no credential here: it fails like any other wrong one, without a
 //! look into the store.
 
-use super::{ClientIp, throttle::Throttle, throttle::Verdict};
+use super::{ClientIp, principal::Principal, store_failed};
 use axum::extract::Request;
 use domain::{Error, Kind, Retry, Secret, Timestamp};
 use http::HeaderMap;
+use identity::{
+    Tokens,
+    throttle::{Throttle, Verdict},
+};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use stores::keys::Keys;
 use subtle::ConstantTimeEq;
 
 /// The root admin key, as its SHA-256: high entropy is the key's own affair.
@@ -31,15 +37,30 @@ impl AdminKey {
     }
 }
 
-/// The door: the key, and who has failed to show it lately.
+/// What somebody at the door shows.
+pub struct Knock {
+    /// The one credential; two different ones are none [K7].
+    credential: Option<Secret>,
+    ip: Option<String>,
+}
+
+impl Knock {
+    pub fn of(request: &Request) -> Self {
+        let ip = request.extensions().get::<ClientIp>().map(|ip| ip.0.clone());
+        Self { credential: credential(request.headers()), ip }
+    }
+}
+
+/// The door: the key, who judges tokens, and who has failed to show either lately.
 pub struct Login {
     key: AdminKey,
+    tokens: Arc<Tokens>,
     throttle: Throttle,
 }
 
 impl Login {
-    pub fn new(key: AdminKey) -> Self {
-        Self { key, throttle: Throttle::default() }
+    pub fn new(key: AdminKey, tokens: Arc<Tokens>) -> Self {
+        Self { key, tokens, throttle: Throttle::default() }
     }
 
     /// Is this the root admin key, for another purpose than entering?
@@ -47,17 +68,26 @@ impl Login {
         self.key.is(secret)
     }
 
-    /// Lets the holder of the root admin key in.
+    /// Is this the SHA-256 of the root admin key?
+    pub fn is_hash_of_admin_key(&self, hash: &[u8; 32]) -> bool {
+        self.key.0.ct_eq(hash).into()
+    }
+
+    /// Lets in whoever shows the root admin key or a good token. What they may do is another question.
     ///
     /// # Errors
-    /// 401 for no or another credential; 429 to an address that failed too often, which a right key still passes [K8].
-    pub fn enter(&self, request: &Request, now: Timestamp) -> Result<(), Error> {
-        let shown = credential(request.headers());
-        if shown.is_some_and(|shown| self.key.is(&shown)) {
-            return Ok(());
+    /// 401 for no or another credential; 429 to an address that failed too often, which a right one still passes [K8];
+    /// 503 if nobody can say whose token it is [R3].
+    pub async fn enter(&self, knock: Knock, keys: &Keys, now: Timestamp) -> Result<Principal, Error> {
+        if let Some(shown) = &knock.credential {
+            if self.key.is(shown) {
+                return Ok(Principal::root());
+            }
+            if let Some(principal) = self.holder(shown, keys, now).await? {
+                return Ok(principal);
+            }
         }
-        let ip = request.extensions().get::<ClientIp>().map_or("", |ip| ip.0.as_str());
-        Err(match self.throttle.failed(ip, now) {
+        Err(match self.throttle.failed(knock.ip.as_deref().unwrap_or(""), now) {
             Verdict::Ordinary => unauthenticated(),
             Verdict::TooMany { retry_after_ms } => {
                 Error::caller(Kind::RateLimited, "too many failed admin logins from this address; wait and try again")
@@ -65,6 +95,22 @@ impl Login {
             }
         })
     }
+
+    /// The holder of a token, unless they or what they belong to is blocked.
+    async fn holder(&self, token: &Secret, keys: &Keys, now: Timestamp) -> Result<Option<Principal>, Error> {
+        if !self.tokens.takes(token) {
+            return Ok(None);
+        }
+        let Some(identity) = self.tokens.verify(token, now).await.map_err(|_| unavailable())? else { return Ok(None) };
+        let groups = keys.groups().above(&identity.key).await.map_err(store_failed)?;
+        let blocked = groups.iter().any(|group| group.blocked);
+        Ok((!blocked).then(|| Principal::of(&identity, &groups)))
+    }
+}
+
+fn unavailable() -> Error {
+    Error::gateway(Kind::BudgetUnavailable, "tokens cannot be checked at the moment; try again shortly")
+        .with_code("identity_unavailable")
 }
 
 /// The one credential of a request; two different ones are none [K7].
@@ -82,7 +128,7 @@ fn credential(headers: &HeaderMap) -> Option<Secret> {
 fn unauthenticated() -> Error {
     Error::caller(
         Kind::Unauthenticated,
-        "the admin API needs the root admin key as `Authorization: Bearer …` or `x-api-key`",
+        "the admin API needs the root admin key, or the token of somebody with a role, as `Authorization: Bearer …` or `x-api-key`",
     )
 }
 

@@ -89,6 +89,7 @@ fn responses(route: &Route, answer: Value) -> Value {
     };
     refuse("400", "Something that was sent is wrong; `param` names it.");
     refuse("401", "No or another credential.");
+    refuse("403", "A role that does not reach this, or more than one has oneself.");
     refuse("429", "Too many failed logins from this address.");
     refuse("503", "The store did not answer; nothing is known to have changed.");
     if route.template.contains(&"{id}") || matches!(route.serves, Serves::RollConfigBack) {

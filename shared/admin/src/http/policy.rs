@@ -22,7 +22,7 @@ pub const MOST_NAME: usize = 200;
 pub fn create(key: &mut VirtualKey, fields: &Fields<'_>, now: Timestamp) -> Result<(), Error> {
     for field in fields.iter() {
         match field.name.as_str() {
-            "key" => {}
+            "key" | "key_hash" => {}
             "team_id" => key.team_id = optional(field, |field| field.text(MOST_NAME))?,
             _ => write(key, field)?,
         }
@@ -59,6 +59,27 @@ pub fn own_secret(fields: &Fields<'_>) -> Result<Option<Secret>, Error> {
         return Err(unfit(field));
     }
     Ok(Some(secret))
+}
+
+/// The SHA-256 of a secret that only its holder knows: `sha256:` and 64 digits.
+///
+/// # Errors
+/// 400 naming the field.
+pub fn imported(fields: &Fields<'_>) -> Result<Option<[u8; 32]>, Error> {
+    let Some(field) = fields.find("key_hash") else { return Ok(None) };
+    if fields.find("key").is_some() {
+        return Err(field.wrong("cannot go together with key; send one of them"));
+    }
+    let wrong = || field.wrong("must be sha256: and the 64 hexadecimal digits of the secret's SHA-256");
+    let text = field.text(71).map_err(|_| wrong())?;
+    let digits =
+        text.strip_prefix("sha256:").filter(|digits| digits.len() == 64 && digits.is_ascii()).ok_or_else(wrong)?;
+    let mut hash = [0; 32];
+    for (byte, at) in hash.iter_mut().zip((0..64).step_by(2)) {
+        let pair = digits.get(at..at + 2).filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()));
+        *byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).ok_or_else(wrong)?;
+    }
+    Ok(Some(hash))
 }
 
 fn unfit(field: &Field<'_>) -> Error {
@@ -245,6 +266,28 @@ mod tests {
             let error = secret(&bad).unwrap_err();
             assert!(error.param.as_deref() == Some("key") && !error.message.contains(&bad));
         }
+    }
+
+    #[test]
+    fn an_imported_hash_is_a_whole_sha_256_and_stands_alone() {
+        let read = |body: &str| imported(&Fields::of(body).unwrap());
+        let digits = "0f".repeat(32);
+        assert_eq!(read(&format!(r#"{{"key_hash": "sha256:{digits}"}}"#)).unwrap(), Some([15; 32]));
+        assert_eq!(read("{}").unwrap(), None);
+        for wrong in [
+            digits.clone(),
+            format!("sha256:{}", &digits[2..]),
+            format!("sha256:{digits}0"),
+            format!("sha256:+{}", &digits[1..]),
+            format!("md5:{digits}"),
+        ] {
+            assert_eq!(
+                read(&format!(r#"{{"key_hash": "{wrong}"}}"#)).unwrap_err().param.as_deref(),
+                Some("key_hash"),
+                "{wrong}"
+            );
+        }
+        assert!(read(&format!(r#"{{"key_hash": "sha256:{digits}", "key": "a"}}"#)).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     AdminState, paging,
     policy::Labels,
+    principal::Reach,
     query::{Query, wrong},
     reply::{self, List},
     store_failed,
@@ -65,7 +66,7 @@ struct Usage {
 }
 
 /// One page of call records, newest first. A call is listed some seconds after it has ended, for 90 days.
-pub async fn list(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
+pub async fn list(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
     let query = Query::of(uri, &PARAMETERS)?;
     let text = |name| query.find(name).map(str::to_owned);
     let filter = Filter {
@@ -78,10 +79,25 @@ pub async fn list(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
         status: query.find("status").map(status).transpose()?,
         error: query.find("error").map(failed),
     };
+    let filter = within(reach, filter)?;
     let page = query.page()?;
     let found = state.requests.list(&filter, &page.paging(&state.peppers)).await.map_err(paging::failed)?;
     let data: Vec<_> = found.calls.iter().map(shown).collect();
     reply::json(StatusCode::OK, &List::page(&data, found.next))
+}
+
+/// The filter, narrowed to what may be seen.
+fn within(reach: &Reach, filter: Filter) -> Result<Filter, Error> {
+    let narrowed = match reach {
+        Reach::All => return Ok(filter),
+        Reach::Own(user) => Filter { user: Some(user.clone()), ..filter.clone() },
+        Reach::Team(team) => Filter { team: Some(team.clone()), ..filter.clone() },
+    };
+    let beyond = |asked: &Option<String>, seen: &Option<String>| asked.is_some() && asked != seen;
+    if beyond(&filter.team, &narrowed.team) || beyond(&filter.user, &narrowed.user) {
+        return Err(Error::caller(Kind::Forbidden, "team_id and user_id must lie within what you administer"));
+    }
+    Ok(narrowed)
 }
 
 /// `404`, or `4xx`.
@@ -105,8 +121,10 @@ fn failed(text: &str) -> Failed {
 }
 
 /// One call record, once the call has ended.
-pub async fn one(state: &AdminState, id: &str) -> Result<Response, Error> {
+pub async fn one(state: &AdminState, reach: &Reach, id: &str) -> Result<Response, Error> {
     let found = state.calls.get(&CallId::from(id)).await.map_err(store_failed)?;
+    let seen = |call: &CallItem| reach.sees(call.record.team_id.as_deref(), call.record.user_id.as_deref());
+    let found = found.filter(seen);
     match found {
         Some(call) => reply::json(StatusCode::OK, &shown(&call)),
         None => Err(Error::caller(

@@ -1,6 +1,6 @@
 //! The one route table: method, template, scope [R1]. Everything else is 404.
 
-use domain::group::GroupKind;
+use domain::{group::GroupKind, role::Action};
 use http::Method;
 
 /// One row of the table.
@@ -9,15 +9,9 @@ pub struct Route {
     pub method: Method,
     /// Path segments below `/admin/v1`; `{id}` takes one segment.
     pub template: &'static [&'static str],
-    pub scope: Scope,
+    /// Who may use it: those for whom this reaches anything.
+    pub scope: Action,
     pub serves: Serves,
-}
-
-/// Who may use a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Whoever holds the root admin key.
-    Root,
 }
 
 /// What a route does.
@@ -54,44 +48,44 @@ pub enum Serves {
 
 macro_rules! route {
     ($method:ident $($segment:literal)/+ => $serves:expr, $scope:ident) => {
-        Route { method: Method::$method, template: &[$($segment),+], scope: Scope::$scope, serves: $serves }
+        Route { method: Method::$method, template: &[$($segment),+], scope: Action::$scope, serves: $serves }
     };
 }
 
 /// The routes of one kind of thing.
 static PLAIN: [Route; 20] = [
-    route!(POST "keys" => Serves::CreateKey, Root),
-    route!(GET "keys" => Serves::Keys, Root),
-    route!(GET "keys" / "{id}" => Serves::OneKey, Root),
-    route!(PATCH "keys" / "{id}" => Serves::ChangeKey, Root),
-    route!(DELETE "keys" / "{id}" => Serves::RevokeKey, Root),
-    route!(POST "keys" / "{id}" / "rotate" => Serves::RotateKey, Root),
-    route!(POST "keys" / "{id}" / "block" => Serves::BlockKey, Root),
-    route!(POST "keys" / "{id}" / "unblock" => Serves::UnblockKey, Root),
-    route!(GET "usage" => Serves::Usage, Root),
-    route!(GET "models" => Serves::Models, Root),
-    route!(GET "providers" => Serves::Providers, Root),
-    route!(GET "requests" / "{id}" => Serves::OneRequest, Root),
-    route!(GET "requests" => Serves::Requests, Root),
-    route!(GET "audit" => Serves::Audit, Root),
-    route!(GET "config" => Serves::Config, Root),
-    route!(PUT "config" => Serves::PutConfig, Root),
-    route!(POST "config" / "validate" => Serves::CheckConfig, Root),
-    route!(POST "config" / "rollback" => Serves::RollConfigBack, Root),
-    route!(GET "config" / "versions" => Serves::ConfigVersions, Root),
-    route!(GET "config" / "versions" / "{id}" => Serves::OneConfig, Root),
+    route!(POST "keys" => Serves::CreateKey, ManageKeys),
+    route!(GET "keys" => Serves::Keys, ReadKeys),
+    route!(GET "keys" / "{id}" => Serves::OneKey, ReadKeys),
+    route!(PATCH "keys" / "{id}" => Serves::ChangeKey, ManageKeys),
+    route!(DELETE "keys" / "{id}" => Serves::RevokeKey, ManageKeys),
+    route!(POST "keys" / "{id}" / "rotate" => Serves::RotateKey, ManageKeys),
+    route!(POST "keys" / "{id}" / "block" => Serves::BlockKey, ManageKeys),
+    route!(POST "keys" / "{id}" / "unblock" => Serves::UnblockKey, ManageKeys),
+    route!(GET "usage" => Serves::Usage, ReadUsage),
+    route!(GET "models" => Serves::Models, ReadCatalog),
+    route!(GET "providers" => Serves::Providers, ReadCatalog),
+    route!(GET "requests" / "{id}" => Serves::OneRequest, ReadUsage),
+    route!(GET "requests" => Serves::Requests, ReadUsage),
+    route!(GET "audit" => Serves::Audit, ReadAudit),
+    route!(GET "config" => Serves::Config, ReadSettings),
+    route!(PUT "config" => Serves::PutConfig, ManageSettings),
+    route!(POST "config" / "validate" => Serves::CheckConfig, ReadSettings),
+    route!(POST "config" / "rollback" => Serves::RollConfigBack, ManageSettings),
+    route!(GET "config" / "versions" => Serves::ConfigVersions, ReadSettings),
+    route!(GET "config" / "versions" / "{id}" => Serves::OneConfig, ReadSettings),
 ];
 
 macro_rules! groups {
     ($name:ident, $segment:literal, $kind:ident) => {
         static $name: [Route; 7] = [
-    route!(POST $segment => Serves::CreateGroup(GroupKind::$kind), Root),
-    route!(GET $segment => Serves::Groups(GroupKind::$kind), Root),
-    route!(GET $segment / "{id}" => Serves::OneGroup(GroupKind::$kind), Root),
-    route!(PATCH $segment / "{id}" => Serves::ChangeGroup(GroupKind::$kind), Root),
-    route!(DELETE $segment / "{id}" => Serves::DeleteGroup(GroupKind::$kind), Root),
-    route!(POST $segment / "{id}" / "block" => Serves::BlockGroup(GroupKind::$kind), Root),
-    route!(POST $segment / "{id}" / "unblock" => Serves::UnblockGroup(GroupKind::$kind), Root),
+    route!(POST $segment => Serves::CreateGroup(GroupKind::$kind), ManageGroups),
+    route!(GET $segment => Serves::Groups(GroupKind::$kind), ReadGroups),
+    route!(GET $segment / "{id}" => Serves::OneGroup(GroupKind::$kind), ReadGroups),
+    route!(PATCH $segment / "{id}" => Serves::ChangeGroup(GroupKind::$kind), LowerLimits),
+    route!(DELETE $segment / "{id}" => Serves::DeleteGroup(GroupKind::$kind), ManageGroups),
+    route!(POST $segment / "{id}" / "block" => Serves::BlockGroup(GroupKind::$kind), ManageGroups),
+    route!(POST $segment / "{id}" / "unblock" => Serves::UnblockGroup(GroupKind::$kind), ManageGroups),
         ];
     };
 }

@@ -4,11 +4,12 @@
 
 use super::{
     AdminState,
+    principal::Reach,
     query::{Query, wrong},
     reply, store_failed,
 };
 use axum::response::Response;
-use domain::{Error, Timestamp, time::Period};
+use domain::{Error, Kind, Timestamp, time::Period};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{StatusCode, Uri};
 use serde::Serialize;
@@ -83,7 +84,13 @@ struct Report {
 }
 
 /// Usage of whole days in UTC, both ends included.
-pub async fn report(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
+pub async fn report(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
+    if *reach != Reach::All {
+        return Err(Error::caller(
+            Kind::Forbidden,
+            "usage is summed over everything here; GET /requests lists your calls",
+        ));
+    }
     let query = Query::of(uri, &["from", "to", "group_by", "format"])?;
     if query.find("format").is_some_and(|format| format != "json") {
         return Err(wrong("format", "is not supported yet; only json is").with_code("not_supported"));

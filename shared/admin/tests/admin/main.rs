@@ -12,6 +12,7 @@ mod keys;
 mod openapi;
 mod reports;
 mod requests;
+mod roles;
 mod rollups;
 mod sns;
 mod world;

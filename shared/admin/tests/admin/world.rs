@@ -12,6 +12,7 @@ use domain::{
 };
 use http::{HeaderMap, Method, Request, request::Builder};
 use http_body_util::BodyExt;
+use identity::Tokens;
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
@@ -65,6 +66,17 @@ impl World {
 
     /// A world whose table is somebody else's affair.
     pub fn over(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>) -> Self {
+        Self::knowing(table, names, engine, Arc::default())
+    }
+
+    /// A world that holders of tokens may come to.
+    pub async fn with_tokens(tokens: Arc<Tokens>) -> Self {
+        let (engine, names) = (Embedded::open(None).unwrap(), Names::prefixed("test"));
+        let table: Arc<dyn Table> = Arc::new(engine.table(&names).await.unwrap());
+        Self::knowing(table, names, Some(engine), tokens)
+    }
+
+    fn knowing(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>, tokens: Arc<Tokens>) -> Self {
         let clock = Arc::new(HandClock::at(start()));
         let keys = Keys::new(Arc::clone(&table), names.clone(), Peppers::one(Secret::new("pepper")));
         let keys = Arc::new(keys);
@@ -86,7 +98,8 @@ impl World {
             peppers,
             clock: clock.clone(),
             admin_key: AdminKey::of(&Secret::new(ADMIN_KEY)),
-        });
+        })
+        .with_tokens(tokens);
         Self { app: app(state), clock, table, names, keys, ledger, calls, requests, rollups, settings, _engine: engine }
     }
 

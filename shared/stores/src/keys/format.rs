@@ -4,6 +4,7 @@
 use super::KeyError;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::Secret;
+use sha2::{Digest, Sha256};
 
 /// What our own keys begin with.
 pub const PREFIX: &str = "sk-ptn-";
@@ -55,6 +56,21 @@ pub fn secret(public: &str) -> Result<Secret, KeyError> {
 pub fn shown(secret: &Secret) -> String {
     let text = secret.expose();
     text.chars().take(SHOWN.min(text.len() / 4)).collect()
+}
+
+/// What is hashed of a secret: one of ours itself, a brought one by its SHA-256, so that one of which no more is known
+/// can be found too.
+pub fn hashed_as(secret: &Secret) -> Secret {
+    match parse(secret.expose()) {
+        Parsed::Ours { .. } | Parsed::Mistyped => secret.clone(),
+        Parsed::Brought => known_by_hash(Sha256::digest(secret.expose().as_bytes()).into()),
+    }
+}
+
+/// A brought secret as it is hashed once more.
+pub fn known_by_hash(sha256: [u8; 32]) -> Secret {
+    let digits: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    Secret::new(format!("sha256:{digits}"))
 }
 
 fn checksum(body: &str) -> String {

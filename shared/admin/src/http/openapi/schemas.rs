@@ -13,7 +13,7 @@ pub fn all() -> Value {
     let mut add = |name: String, schema: Value| drop(all.insert(name, schema));
     let written = [policy::WRITABLE.as_slice(), &limits::WRITABLE].concat();
     add("Key".to_owned(), answered(KEY, &["key", "spend_usd", "reserved_usd"]));
-    add("NewKey".to_owned(), sent(&[written.as_slice(), &["key", "team_id"]].concat()));
+    add("NewKey".to_owned(), sent(&[written.as_slice(), &["key", "key_hash", "team_id"]].concat()));
     add("ChangedKey".to_owned(), sent(&[written.as_slice(), &["version"]].concat()));
     for kind in [GroupKind::Organization, GroupKind::Project, GroupKind::Team, GroupKind::User] {
         let (name, written) = (type_name(kind), groups::writable(kind));
@@ -296,6 +296,10 @@ fn written(name: &str) -> Value {
         "models" | "providers" | "allowed_routes" => json!({
             "type": ["array", "null"], "maxItems": 500,
             "items": { "type": "string", "pattern": PATTERN },
+        }),
+        "key_hash" => json!({
+            "type": ["string", "null"], "pattern": "^sha256:[0-9A-Fa-f]{64}$",
+            "description": "The SHA-256 of a secret that only its holder knows, in place of `key`.",
         }),
         "max_budget_usd" | "soft_budget_usd" => json!({ "anyOf": [
             { "type": "null" },
