@@ -1,11 +1,13 @@
 //! One file per behaviour that a user would name.
 
 mod agents;
+mod audit;
 mod azure_paths;
 mod bad_input;
 mod budget;
 mod cohere;
 mod completions;
+mod conservation;
 mod deadlines;
 mod disconnect;
 mod fallback;

@@ -45,6 +45,8 @@ pub struct Portunus {
     pub config: Arc<Config>,
     /// The client plane itself, for calls without a connection.
     pub app: Router,
+    /// The stream of call records, if it was asked for.
+    pub stream: Option<stores::embedded::Stream>,
     client: reqwest::Client,
     _embedded: Embedded,
 }
@@ -67,6 +69,7 @@ pub struct Setup {
     egress: bool,
     /// More addresses that may be dialled.
     allow: Vec<String>,
+    streaming: bool,
 }
 
 impl Default for Setup {
@@ -83,6 +86,7 @@ impl Default for Setup {
             openai: None,
             egress: true,
             allow: Vec::new(),
+            streaming: false,
         }
     }
 }
@@ -154,6 +158,12 @@ impl Setup {
         self
     }
 
+    /// With the stream of call records.
+    pub fn streaming(mut self) -> Self {
+        self.streaming = true;
+        self
+    }
+
     /// Runs it.
     pub async fn start(self) -> Portunus {
         Portunus::run(self).await
@@ -206,8 +216,9 @@ impl Portunus {
         }
         let config = Arc::new(config);
         let clock = setup.clock;
-        let embedded = Embedded::open(None).unwrap();
+        let embedded = if setup.streaming { Embedded::open_streaming(None) } else { Embedded::open(None) }.unwrap();
         let names = Names::prefixed("test");
+        let stream = if setup.streaming { embedded.stream(&names).await.ok() } else { None };
         let table: Arc<dyn Table> = (setup.wrap)(Arc::new(embedded.table(&names).await.unwrap()));
         let keys = Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(Secret::new(PEPPER))));
         let ledger = Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()));
@@ -235,6 +246,7 @@ impl Portunus {
             clock,
             config,
             app,
+            stream,
             client: client(),
             _embedded: embedded,
         };

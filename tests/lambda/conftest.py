@@ -48,6 +48,10 @@ class Stack:
         for name, value in (("pepper", uuid.uuid4().hex * 2), ("admin-key", ADMIN_KEY)):
             secrets.create_secret(Name=f"{prefix}-internal/{name}", SecretString=value)
         self.topic = emulator.client("sns").create_topic(Name=prefix + "-alerts")["TopicArn"]
+        self.bucket = prefix + "-audit"
+        emulator.client("s3").create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": emulator.environment["AWS_REGION"]}
+        )
         self.environment = {
             **emulator.environment,
             "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH": "true",
@@ -55,6 +59,9 @@ class Stack:
             "PORTUNUS_PEPPER_SECRET": f"{prefix}-internal/pepper",
             "PORTUNUS_ADMIN_KEY_SECRET": f"{prefix}-internal/admin-key",
             "PORTUNUS_ALERTS_TOPIC": self.topic,
+            "PORTUNUS_AUDIT_BUCKET": self.bucket,
+            "PORTUNUS_GATEWAY": prefix,
+            "PORTUNUS_SECRETS_PREFIX": prefix,
         }
 
     def configure(self, text: str):

@@ -1,6 +1,7 @@
 """The two consumers of the usage table's stream, as built, on event files and on events made from real calls."""
 
 import copy
+import gzip
 import json
 
 import pytest
@@ -28,6 +29,25 @@ def test_l4_a_batch_is_counted_once_however_often_it_comes(stack):
         for part in (batch["Records"][:1], batch["Records"][1:], batch["Records"]):
             assert answer(rollups, batch | {"Records": part})["batchItemFailures"] == []
     assert once and totals(stack) == once
+
+
+def archived(stack) -> list[dict]:
+    """Every line of every object that the rollups wrote."""
+    s3 = stack.emulator.client("s3")
+    names = [found["Key"] for found in s3.list_objects_v2(Bucket=stack.bucket, Prefix="audit/dt=").get("Contents", [])]
+    text = [gzip.decompress(s3.get_object(Bucket=stack.bucket, Key=name)["Body"].read()).decode() for name in names]
+    return [json.loads(line) for line in "".join(text).splitlines()]
+
+
+def test_a2_every_call_of_a_batch_is_archived_once_however_often_it_comes(stack):
+    batch = event("table-stream.json")
+    with stack.start("usage-rollups") as rollups:
+        for part in (batch["Records"], batch["Records"][:1], batch["Records"]):
+            assert answer(rollups, batch | {"Records": part})["batchItemFailures"] == []
+        swept = answer(rollups, event("schedule.json"))
+    calls = [record["dynamodb"]["NewImage"]["pk"]["S"].removeprefix("CALL#") for record in batch["Records"]]
+    assert sorted(line["id"] for line in archived(stack)) == sorted(calls)
+    assert swept["digests"] == 0, "the hour is not over"
 
 
 def test_l4_shards_count_side_by_side(stack):

@@ -118,7 +118,8 @@ def test_x6_a_function_environment_holds_names_and_no_secret(template):
         for variable, value in template.properties(name)["Environment"]["Variables"].items():
             literal = isinstance(value, str)
             assert not literal or value == "true", f"{name}: {variable} is written out"
-            assert literal or value.keys() == {"Ref"} and value["Ref"] in template.resources, f"{name}: {variable}"
+            known = template.resources.keys() | {"AWS::StackName", "ProviderSecretsPrefix"}
+            assert literal or value.keys() == {"Ref"} and value["Ref"] in known, f"{name}: {variable}"
 
 
 def test_z5_concurrency_can_be_reserved_per_function(template):
@@ -133,11 +134,12 @@ WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 BEDROCK = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:CountTokens"}
+QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 ALLOWED = {
     "RouterRole": LOGS | READ | WRITE | BEDROCK | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
     "KeyAdminRole": LOGS | READ | WRITE | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
-    "UsageRollupsRole": LOGS | STREAM | READ | WRITE | {"sqs:SendMessage"},
-    "BudgetAlertsRole": LOGS | STREAM | READ | WRITE | {"sqs:SendMessage", "sns:Publish"},
+    "UsageRollupsRole": LOGS | STREAM | READ | WRITE | {"s3:PutObject", "sqs:SendMessage"},
+    "BudgetAlertsRole": LOGS | STREAM | READ | WRITE | QUEUE | {"sqs:SendMessage", "sns:Publish", "secretsmanager:GetSecretValue"},
 }
 
 
@@ -185,7 +187,10 @@ def test_z1_nobody_deletes_from_ledger_or_usage_and_nobody_writes_secrets(templa
         for statement in statements(template, role):
             actions = set(as_list(statement["Action"]))
             assert not actions & {"dynamodb:Scan", "secretsmanager:PutSecretValue"}
-            assert not any(action.startswith("s3:") for action in actions)
+            of_s3 = {action for action in actions if action.startswith("s3:")}
+            if of_s3:  # the archive grows, and nobody deletes from it or reads it
+                assert (role, of_s3) == ("UsageRollupsRole", {"s3:PutObject"})
+                assert statement["Resource"] == {"Fn::Sub": "${AuditBucket.Arn}/audit/*"}
             if "dynamodb:DeleteItem" in actions:
                 assert (role, statement["Resource"]) in [
                     ("KeyAdminRole", {"Fn::GetAtt": ["KeysTable", "Arn"]}),
@@ -216,21 +221,25 @@ def test_z2_every_table_recovers_expires_and_is_encrypted_with_our_key(template)
         assert tables[name]["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
 
 
+def consumers(template):
+    """The mappings that read the stream."""
+    mappings = template.of_type("AWS::Lambda::EventSourceMapping").values()
+    return [m for m in mappings if m["EventSourceArn"] == {"Fn::GetAtt": ["UsageTable", "StreamArn"]}]
+
+
 def test_only_usage_has_a_stream_and_two_consumers(template):
     streams = {n: t["StreamSpecification"] for n, t in template.of_type("AWS::DynamoDB::Table").items() if "StreamSpecification" in t}
     assert streams == {"UsageTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"}}
-    mappings = template.of_type("AWS::Lambda::EventSourceMapping").values()
-    assert {m["FunctionName"]["Ref"] for m in mappings} == CONSUMERS
+    assert {m["FunctionName"]["Ref"] for m in consumers(template)} == CONSUMERS
 
 
 def test_l4_the_rollups_learn_which_shard_a_batch_comes_from(template):
-    mappings = template.of_type("AWS::Lambda::EventSourceMapping").values()
-    (rollups,) = [m for m in mappings if m["FunctionName"]["Ref"] == "UsageRollupsFunction"]
+    (rollups,) = [m for m in consumers(template) if m["FunctionName"]["Ref"] == "UsageRollupsFunction"]
     assert rollups["TumblingWindowInSeconds"] > 0 and "ParallelizationFactor" not in rollups
 
 
 def test_l5_a_poison_record_is_isolated_and_given_up_after_three_tries(template):
-    for mapping in template.of_type("AWS::Lambda::EventSourceMapping").values():
+    for mapping in consumers(template):
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["BisectBatchOnFunctionError"] is True
         assert mapping["MaximumRetryAttempts"] == 3
@@ -238,6 +247,24 @@ def test_l5_a_poison_record_is_isolated_and_given_up_after_three_tries(template)
         assert template.resources[queue]["Type"] == "AWS::SQS::Queue"
         (pattern,) = (json.loads(f["Pattern"]) for f in mapping["FilterCriteria"]["Filters"])
         assert pattern["dynamodb"]["Keys"] == {"sk": {"S": ["CALL"]}}
+
+
+def test_m17_webhooks_are_fed_by_a_queue_that_only_the_topic_may_fill(template):
+    (mapping,) = [m for m in template.of_type("AWS::Lambda::EventSourceMapping").values() if m not in consumers(template)]
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["AlertsQueue", "Arn"]}
+    assert mapping["FunctionName"] == {"Ref": "BudgetAlertsFunction"}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queue = template.properties("AlertsQueue")
+    assert queue["VisibilityTimeout"] >= 6 * template.properties("BudgetAlertsFunction")["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["BudgetAlertsDeadLetters", "Arn"]}
+    (allow,) = template.properties("AlertsQueuePolicy")["PolicyDocument"]["Statement"]
+    assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "AlertsTopic"}}}
+    assert template.properties("AlertsToQueue")["RawMessageDelivery"] is True
+
+
+def test_the_alerts_read_secrets_of_webhooks_alone(template):
+    (secrets,) = [s for s in statements(template, "BudgetAlertsRole") if "secretsmanager:GetSecretValue" in as_list(s["Action"])]
+    assert secrets["Resource"]["Fn::Sub"].endswith(":secret:${ProviderSecretsPrefix}/webhooks/*")
 
 
 def test_m6_the_sweeper_runs_every_minute(template):
@@ -266,6 +293,9 @@ def test_the_router_cannot_read_the_admin_key(template):
 def test_a3_the_audit_bucket_is_locked_private_and_tls_only(template):
     bucket = template.properties("AuditBucket")
     assert bucket["ObjectLockEnabled"] is True
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    retention = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert retention == {"Mode": {"Ref": "AuditLockMode"}, "Days": {"Ref": "AuditRetentionDays"}}
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     (deny,) = template.properties("AuditBucketPolicy")["PolicyDocument"]["Statement"]
     assert deny["Effect"] == "Deny" and deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -1,45 +1,81 @@
-//! Budget alerts on Lambda, fed by the usage table's stream: settings in, job out. No logic here.
+//! Budget alerts on Lambda: fed by the usage table's stream it tells the topic what was crossed, fed by the queue below
+//! the topic it delivers to webhooks. Settings in, jobs out. No logic here.
 
 use std::sync::Arc;
 
 use admin::{
     alerts::Alerts,
-    notify::sns::Topic,
+    notify::{Place, delivery::Delivery, sns::Topic, webhook::Hook},
     outbox::{self, Failures},
 };
-use config::{Lookup, ProcessEnv};
-use domain::Secret;
+use config::{Config, Lookup, ProcessEnv};
+use domain::{Secret, outward::Post};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use providers::Dialer;
 use serde_json::Value;
-use stack::{Stack, required};
+use stack::{Stack, required, settings};
 use stores::{
+    groups::Groups,
     keys::{Keys, Peppers},
     ledger::Ledger,
+    settings::Settings,
 };
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let alerts = Arc::new(alerts(&ProcessEnv).await?);
+    let jobs = Arc::new(Jobs::new(&ProcessEnv).await?);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        let alerts = alerts.clone();
-        async move { take(&alerts, &event.payload).await }
+        let jobs = jobs.clone();
+        async move { jobs.run(&event.payload).await }
     }))
     .await
 }
 
-async fn alerts(environment: &dyn Lookup) -> Result<Alerts, Error> {
-    let stack = Stack::from_environment(environment).await?;
-    let client = aws_sdk_sns::Client::new(stack.aws.sdk().await);
-    let topic = Arc::new(Topic::new(client, required(environment, "PORTUNUS_ALERTS_TOPIC")?));
-    // Keys are read by id here, never by secret: this function may not read the pepper [Z1].
-    let keys = Arc::new(Keys::new(stack.table.clone(), stack.names.clone(), Peppers::one(Secret::new(""))));
-    let ledger = Arc::new(Ledger::new(stack.table.clone(), stack.names.clone(), stack.clock.clone()));
-    Ok(Alerts::new(stack.table, &stack.names, keys, ledger, topic, stack.clock))
+struct Jobs {
+    alerts: Alerts,
+    delivery: Delivery,
 }
 
-/// One batch of the stream; what it could not deal with comes again [L5].
-async fn take(alerts: &Alerts, event: &Value) -> Result<Failures, Error> {
-    let batch = outbox::records(event).ok_or("this function takes batches of the usage table's stream")?;
-    Ok(alerts.take(&batch).await)
+impl Jobs {
+    async fn new(environment: &dyn Lookup) -> Result<Self, Error> {
+        let stack = Stack::from_environment(environment).await?;
+        let config = configuration(environment, &stack).await?;
+        let client = aws_sdk_sns::Client::new(stack.aws.sdk().await);
+        let topic = Arc::new(Topic::new(client, required(environment, "PORTUNUS_ALERTS_TOPIC")?));
+        let Stack { table, names, clock, .. } = stack;
+        // Keys are read by id here, never by secret: this function may not read the pepper [Z1].
+        let pepper = Peppers::one(Secret::new(""));
+        let keys = Arc::new(Keys::new(table.clone(), names.clone(), pepper.clone()));
+        let groups = Groups::new(table.clone(), names.clone(), pepper);
+        let ledger = Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()));
+        let places = hooks(&config)?;
+        let shares = config.alerts.thresholds;
+        let alerts = Alerts::new(table.clone(), &names, keys, groups, ledger, topic, shares, clock.clone());
+        Ok(Self { alerts, delivery: Delivery::new(places, table, &names, clock) })
+    }
+
+    /// One batch of the stream or of the queue; what could not be dealt with comes again [L5].
+    async fn run(&self, event: &Value) -> Result<Failures, Error> {
+        if event.pointer("/Records/0/eventSource").is_some_and(|source| source == "aws:sqs") {
+            return Ok(self.delivery.take(event).await);
+        }
+        let batch = outbox::records(event).ok_or("this function takes batches of the usage table's stream")?;
+        Ok(self.alerts.take(&batch).await)
+    }
+}
+
+/// What an operator has put in force, with the secrets of webhooks and no others.
+async fn configuration(environment: &dyn Lookup, stack: &Stack) -> Result<Config, Error> {
+    let stored = Settings::new(stack.table.clone(), stack.names.clone()).config().await?;
+    let Some(stored) = stored else { return Ok(Config::default()) };
+    let prefix = format!("{}/webhooks/", required(environment, "PORTUNUS_SECRETS_PREFIX")?);
+    settings::load_some(&stored.text, &stack.secrets, &prefix).await
+}
+
+fn hooks(config: &Config) -> Result<Vec<Box<dyn Place>>, Error> {
+    let dialer: Arc<dyn Post> = Arc::new(Dialer::new(&config.egress)?);
+    let hook =
+        |webhook: &config::alerts::Webhook| Box::new(Hook::new(webhook.clone(), dialer.clone())) as Box<dyn Place>;
+    Ok(config.alerts.webhooks.iter().map(hook).collect())
 }

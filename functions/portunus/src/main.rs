@@ -1,14 +1,18 @@
 //! The binary people run: the whole gateway in one process, and what goes with it.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
+/// Verifies the archive of call records.
+mod audit;
 /// Validates a configuration and shows what it means.
 mod check;
 /// The admin API from a terminal.
 mod client;
 /// Which configuration is in force.
 mod configuration;
+/// What reads the stream of call records.
+mod jobs;
 /// The listener: connections in, limits on them, a graceful end.
 mod listen;
 /// What a local server makes for itself once.
@@ -61,10 +65,20 @@ enum Command {
     Usage(client::Usage),
     /// Calls, newest first, or one of them.
     Requests(client::Requests),
-    /// What admins changed, newest first.
-    Audit(client::Audit),
+    /// What admins changed, newest first; or whether the archive of call records is whole.
+    Audit(Audited),
     /// The configuration in force.
     Config(client::Config),
+}
+
+/// Without a command of its own it lists changes.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Audited {
+    #[command(subcommand)]
+    archive: Option<audit::Archived>,
+    #[command(flatten)]
+    changes: client::Audit,
 }
 
 fn main() -> ExitCode {
@@ -82,7 +96,8 @@ fn main() -> ExitCode {
         Command::Projects(command) => client::objects("projects", command).map_err(Into::into),
         Command::Usage(command) => client::usage(command).map_err(Into::into),
         Command::Requests(command) => client::requests(command).map_err(Into::into),
-        Command::Audit(command) => client::audit(command).map_err(Into::into),
+        Command::Audit(Audited { archive: Some(archive), .. }) => return audit::run(&archive),
+        Command::Audit(Audited { changes, .. }) => client::audit(changes).map_err(Into::into),
         Command::Config(command) => client::config(command).map_err(Into::into),
     };
     match outcome {

@@ -2,6 +2,7 @@
 
 use crate::{
     configuration::{self, Maker, Reading},
+    jobs::Jobs,
     listen,
     local::Local,
     log,
@@ -9,10 +10,15 @@ use crate::{
     pump::DrainPump,
     workers::Workers,
 };
-use admin::http::{AdminState, Parts};
+use admin::{
+    alerts::Alerts,
+    archive::Archive,
+    http::{AdminState, Parts},
+    notify::{Place, Written, delivery::Delivery, sns::Topic, webhook::Hook},
+};
 use clap::{ArgAction, Parser};
-use config::ProcessEnv;
-use domain::{Clock, time::SystemClock};
+use config::{Config, ProcessEnv};
+use domain::{Clock, outward::Post, time::SystemClock};
 use gateway::{
     http::{Edge, Pump},
     live::Live,
@@ -23,23 +29,20 @@ use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 use stores::{
     Names, Table,
     audit::Audit,
-    calls::{CallImage, Calls},
+    calls::Calls,
     embedded::Embedded,
+    groups::Groups,
     keys::{Keys, Peppers},
     ledger::Ledger,
     noop::NoopTable,
+    objects::Folder,
     requests::Requests,
     responses::Responses,
     rollups::Rollups,
     settings::Settings,
 };
 
-use tokio::sync::mpsc;
-
 type Failure = Box<dyn Error>;
-
-/// Settled calls counted at once.
-const BATCH: usize = 10_000;
 
 /// How to serve.
 #[derive(Parser)]
@@ -88,8 +91,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         .map_err(|problem| format!("cannot listen on {}: {problem}; choose another with --listen", options.listen))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let directory = (!options.memory).then_some(options.data_dir.as_path());
-    let embedded = Embedded::open(directory)?;
+    let embedded = Embedded::open_streaming(directory)?;
     let names = Names::prefixed("portunus");
+    let stream = embedded.stream(&names).await?;
     let table: Arc<dyn Table> = Arc::new(embedded.direct_table(&names).await?);
     let settings = Settings::new(table.clone(), names.clone());
     let local = Local::open(&settings, options.admin_key.as_deref()).await?;
@@ -101,10 +105,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let in_force = configuration::at_start(&reading, &settings, options.config.as_deref()).await?;
     let (config, peppers) = (in_force.config, Peppers::one(local.pepper.clone()));
     let keys = Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone()));
-    let (outbox, settled) = mpsc::unbounded_channel();
-    let ledger = Ledger::new(ledger_table, names.clone(), clock.clone());
-    // What nobody records, nobody counts.
-    let ledger = Arc::new(if options.benchmark_without_ledger { ledger } else { ledger.with_outbox(outbox.clone()) });
+    let ledger = Arc::new(Ledger::new(ledger_table, names.clone(), clock.clone()));
 
     let pump = Arc::new(DrainPump::new());
     let responses = Responses::new(table.clone(), &names);
@@ -120,7 +121,15 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>)).described_as(&described);
     let rollups = Rollups::new(table.clone(), names.clone());
     let requests = Requests::new(table.clone(), &names);
-    let counting = count(admin::rollups::Local::new(rollups.clone(), clock.clone()), requests.clone(), settled);
+    let archive = directory.map(|path| Archive::new(Arc::new(Folder::new(path)), table.clone(), &names, clock.clone()));
+    let dead_letters = directory.map(|path| path.join("dead-letters.ndjson"));
+    let groups = Groups::new(table.clone(), names.clone(), peppers.clone());
+    let delivery = Delivery::new(places(&config, &reading.aws).await?, table.clone(), &names, clock.clone());
+    let (written, shares) = (Arc::new(Written), config.alerts.thresholds.clone());
+    let alerts =
+        Alerts::new(table.clone(), &names, keys.clone(), groups, ledger.clone(), written, shares, clock.clone());
+    let counted = (rollups.clone(), requests.clone());
+    let jobs = Jobs::new(stream, counted, (alerts, delivery), archive, dead_letters);
     let state = AdminState::new(Parts {
         configure: reading,
         keys: keys.clone(),
@@ -142,7 +151,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
     tokio::select! {
         () = listen::serve(listener, app, &workers, stopped()) => {}
         () = sweep(ledger, clock.clone()) => {}
-        () = counting => {}
+        () = jobs.run() => {}
         () = maker.follow(&live, in_force.version) => {}
     }
     pump.idle(config.streams.drain_after_disconnect + Duration::from_secs(5)).await;
@@ -161,26 +170,16 @@ async fn sweep(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Counts settled calls into the rollups and lists them, a second's worth at a time: what the usage table's stream does on
-/// AWS.
-async fn count(
-    mut rollups: admin::rollups::Local,
-    requests: Requests,
-    mut settled: mpsc::UnboundedReceiver<CallImage>,
-) {
-    loop {
-        let mut batch = Vec::new();
-        if settled.recv_many(&mut batch, BATCH).await == 0 {
-            return;
-        }
-        if let Err(problem) = requests.put_batch(&batch).await {
-            tracing::warn!(%problem, "some calls are missing from the list of requests");
-        }
-        if let Err(problem) = rollups.take(batch).await {
-            tracing::warn!(%problem, "usage could not be counted; it is tried again with the next calls");
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+/// Where alerts go: AWS is asked for its region and credentials only if there is a topic.
+async fn places(config: &Config, aws: &Aws) -> Result<Vec<Box<dyn Place>>, Failure> {
+    let post: Arc<dyn Post> = Arc::new(Dialer::new(&config.egress)?);
+    let hooks = config.alerts.webhooks.iter();
+    let mut places: Vec<Box<dyn Place>> =
+        hooks.map(|webhook| Box::new(Hook::new(webhook.clone(), post.clone())) as Box<dyn Place>).collect();
+    if let Some(topic) = &config.alerts.sns_topic {
+        places.push(Box::new(Topic::new(aws_sdk_sns::Client::new(aws.sdk().await), topic)));
     }
+    Ok(places)
 }
 
 /// SIGTERM or Ctrl-C.

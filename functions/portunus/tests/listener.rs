@@ -15,6 +15,8 @@ mod process;
 mod control;
 #[path = "listener/framing.rs"]
 mod framing;
+#[path = "listener/killed.rs"]
+mod killed;
 #[path = "listener/life.rs"]
 mod life;
 #[path = "listener/slow.rs"]

@@ -1,13 +1,21 @@
-//! Rollups on Lambda, fed by the usage table's stream, and the sweeper, on a schedule: settings in, jobs out. No logic here.
+//! Rollups, archive and metrics on Lambda, fed by the usage table's stream; the sweeper and the digests, on a schedule:
+//! settings in, jobs out. No logic here.
 
 use std::sync::Arc;
 
-use admin::{listing, outbox, rollups};
-use config::{Lookup, ProcessEnv};
+use admin::{
+    archive::Archive,
+    listing,
+    metrics::Metrics,
+    outbox::{self, Failures},
+    rollups,
+};
+use config::{Lookup, ProcessEnv, egress::Egress};
 use domain::Clock;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use providers::{Bucket, Dialer};
 use serde_json::{Value, json};
-use stack::Stack;
+use stack::{Stack, required};
 use stores::{ledger::Ledger, requests::Requests, rollups::Rollups};
 
 #[tokio::main]
@@ -24,16 +32,26 @@ async fn main() -> Result<(), Error> {
 struct Jobs {
     rollups: Rollups,
     requests: Requests,
+    archive: Archive,
+    metrics: Metrics,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
 }
 
 impl Jobs {
     async fn new(environment: &dyn Lookup) -> Result<Self, Error> {
-        let Stack { table, names, clock, .. } = Stack::from_environment(environment).await?;
-        let rollups = Rollups::new(table.clone(), names.clone());
-        let requests = Requests::new(table.clone(), &names);
-        Ok(Self { rollups, requests, ledger: Ledger::new(table, names, clock.clone()), clock })
+        let Stack { table, names, clock, aws, .. } = Stack::from_environment(environment).await?;
+        let place = format!("s3://{}", required(environment, "PORTUNUS_AUDIT_BUCKET")?);
+        let bucket = Bucket::open(&place, &Dialer::new(&Egress::default())?, &aws).await;
+        let bucket = Arc::new(bucket.ok_or("the audit bucket cannot be asked: no region or no credentials")?);
+        Ok(Self {
+            rollups: Rollups::new(table.clone(), names.clone()),
+            requests: Requests::new(table.clone(), &names),
+            archive: Archive::new(bucket, table.clone(), &names, clock.clone()),
+            metrics: Metrics::of(&required(environment, "PORTUNUS_GATEWAY")?),
+            ledger: Ledger::new(table, names, clock.clone()),
+            clock,
+        })
     }
 
     /// A batch of the stream is counted; the schedule sweeps.
@@ -48,8 +66,11 @@ impl Jobs {
     /// What it could not count comes again [L5]. The tumbling window of the event source mapping is there for
     /// `shardId`; its state is not used.
     async fn count(&self, event: &Value, batch: &[outbox::Record]) -> Result<Value, Error> {
-        let mut failures = rollups::take(&self.rollups, shard(event)?, batch).await;
+        let unnamed = "the batch names no shard: the event source mapping needs TumblingWindowInSeconds";
+        let shard = outbox::shard(event).ok_or(unnamed)?;
+        let mut failures = rollups::take(&self.rollups, shard, batch).await;
         listing::take(&self.requests, batch, &mut failures).await;
+        self.archive(shard, batch, &mut failures).await;
         let mut answer = serde_json::to_value(failures)?;
         if let Some(fields) = answer.as_object_mut() {
             fields.insert("state".to_owned(), json!({}));
@@ -57,20 +78,21 @@ impl Jobs {
         Ok(answer)
     }
 
+    /// Metrics are told of what was archived just now: of each record once, but for a crash in between.
+    async fn archive(&self, shard: &str, batch: &[outbox::Record], failures: &mut Failures) {
+        match self.archive.take(shard, batch).await {
+            Ok(fresh) => self.metrics.lines(&fresh, self.clock.now()).iter().for_each(|line| println!("{line}")),
+            Err(problem) => {
+                tracing::error!(%problem, "a batch of call records was not archived");
+                batch.iter().for_each(|record| failures.add(&record.id));
+            }
+        }
+    }
+
     async fn sweep(&self) -> Result<Value, Error> {
         let swept = self.ledger.sweep(self.clock.now()).await?;
-        tracing::info!(lanes = swept.lanes, expired = swept.expired, "swept");
-        Ok(json!({ "lanes": swept.lanes, "expired": swept.expired }))
-    }
-}
-
-/// The shard that a batch comes from. Emulators do not name it, and have one.
-fn shard(event: &Value) -> Result<&str, Error> {
-    let first = || event.pointer("/Records/0/eventSourceARN");
-    let name = event.get("shardId").or_else(first).and_then(Value::as_str);
-    match name {
-        Some(name) => Ok(name),
-        None if event.pointer("/Records/0").is_none() => Ok("none"),
-        None => Err("the batch names no shard: the event source mapping needs TumblingWindowInSeconds".into()),
+        let digests = self.archive.close().await?;
+        tracing::info!(lanes = swept.lanes, expired = swept.expired, digests, "swept");
+        Ok(json!({ "lanes": swept.lanes, "expired": swept.expired, "digests": digests }))
     }
 }

@@ -68,7 +68,7 @@ mod rates;
 /// Answers.
 mod reply;
 /// Call records.
-mod requests;
+pub(crate) mod requests;
 /// The route table.
 pub mod route;
 /// Usage and cost.

@@ -12,10 +12,15 @@ pub mod audit;
 pub mod listing;
 /// Batches of the stream of call records.
 pub mod outbox;
-/// Totals per hour and day, key and model.
+/// Totals per hour and day, by every name that people ask by.
 pub mod rollups;
+
+/// Call records as objects that nobody can change unseen.
+pub mod archive;
 
 /// One message per key, window and threshold.
 pub mod alerts;
+/// Cost and tokens as CloudWatch's metrics.
+pub mod metrics;
 /// Telling people.
 pub mod notify;

@@ -27,6 +27,14 @@ pub fn records(event: &Value) -> Option<Vec<Record>> {
     Some(records.iter().map(Record::of).collect())
 }
 
+/// The shard that a batch comes from; emulators do not name it, and have one. `None` if the event names neither it
+/// nor its stream, though it has records.
+pub fn shard(event: &Value) -> Option<&str> {
+    let stream = || event.pointer("/Records/0/eventSourceARN");
+    let empty = || event.pointer("/Records/0").is_none().then_some("none");
+    event.get("shardId").or_else(stream).and_then(Value::as_str).or_else(empty)
+}
+
 /// Records that were not dealt with, by their sequence numbers. As JSON it is what
 /// `ReportBatchItemFailures` expects: the mapping tries again from the lowest on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use domain::ProviderName;
 
 use crate::{
     Config, Problem, ResponseMetadata,
+    alerts::RawAlerts,
     audit::RawAudit,
     budget::RawBudget,
     cache::RawCache,
@@ -52,6 +53,8 @@ raw! {
         budget: RawBudget,
         /// What is written down about calls.
         audit: RawAudit,
+        /// When and where people are told about budgets.
+        alerts: RawAlerts,
         /// When a stream is committed, and how long an abandoned one is read on.
         streams: RawStreams,
         /// Media that a request names by URL.
@@ -139,6 +142,7 @@ fn check(raw: RawConfig, reader: &mut Reader) -> Option<Config> {
         default_output_cap: output_cap(raw.default_output_cap, reader),
         budget: raw.budget.map(|budget| budget.check(reader)).unwrap_or_default(),
         audit: raw.audit.map(RawAudit::check).unwrap_or_default(),
+        alerts: raw.alerts.map(|alerts| alerts.check(reader, &scope)).unwrap_or_default(),
         streams: raw.streams.map(|streams| streams.check(reader)).unwrap_or_default(),
         media: raw.media.map(|media| media.check(reader)).unwrap_or_default(),
         identity: raw.identity.map(|identity| identity.check(reader, &scope)).unwrap_or_default(),

@@ -4,6 +4,8 @@
 //! a [`Config`], and everything wrong with them is reported at once. One file per top-level key.
 //! Nothing here reads the environment but [`substitute::ProcessEnv`].
 
+/// When and where people are told about budgets.
+pub mod alerts;
 /// What is written down about calls.
 pub mod audit;
 /// Addresses of providers, checked.
@@ -89,6 +91,7 @@ pub struct Config {
     pub default_output_cap: u64,
     pub budget: budget::Budget,
     pub audit: audit::Audit,
+    pub alerts: alerts::Alerts,
     pub streams: streams::Streams,
     pub media: media::Media,
     pub identity: identity::Identity,
@@ -115,6 +118,7 @@ impl Default for Config {
             default_output_cap: Self::DEFAULT_OUTPUT_CAP,
             budget: budget::Budget::default(),
             audit: audit::Audit::default(),
+            alerts: alerts::Alerts::default(),
             streams: streams::Streams::default(),
             media: media::Media::default(),
             identity: identity::Identity::default(),

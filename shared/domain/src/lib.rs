@@ -29,6 +29,8 @@ pub mod media;
 pub mod money;
 /// Blocks of addresses.
 pub mod network;
+/// Objects and posts: what is asked of the world beside providers.
+pub mod outward;
 /// The canonical rerank request and answer.
 pub mod rerank;
 /// Roles of the admin plane, and how far each reaches.

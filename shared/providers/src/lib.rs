@@ -9,6 +9,8 @@ pub mod auth;
 pub mod aws;
 /// Bedrock, through the AWS SDK, losslessly.
 pub mod bedrock_sdk;
+/// A bucket of S3 as a place for objects.
+pub mod bucket;
 /// The only HTTP client: addresses checked at connect.
 pub mod dialer;
 /// The provider that needs no network.
@@ -21,12 +23,17 @@ pub mod failure;
 pub mod http_upstream;
 /// Media that requests only name.
 pub mod media;
+/// Posts to webhooks.
+mod post;
+/// S3, one signed request at a time.
+mod s3;
 /// Named secrets, cached and refreshed by one caller at a time.
 pub mod secrets;
 /// The trait every provider is called through, and all of them by name.
 pub mod upstream;
 
 pub use aws::Aws;
+pub use bucket::Bucket;
 pub use dialer::Dialer;
 pub use failure::{Broken, Failure, Fault};
 pub use media::Media;

@@ -3,7 +3,11 @@
 //! Nothing is fetched unless configuration names where from. Addresses are judged at connect like any other [E4]; no
 //! cookie or credential goes along, but S3 is asked under the gateway's own role.
 
-use crate::{Aws, Dialer, dialer::bytes_of};
+use crate::{
+    Aws, Dialer,
+    dialer::bytes_of,
+    s3::{self, Ask, S3, Unasked},
+};
 use bytes::{Bytes, BytesMut};
 use config::media::{Fetch, Media as Settings};
 use dialects::media::Reference;
@@ -11,7 +15,6 @@ use futures::StreamExt;
 use http::{HeaderMap, Response, StatusCode, header};
 use kind::Kind;
 use reqwest::{Body, Method, Request, Url};
-use s3::S3;
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -19,8 +22,6 @@ use std::{
 
 /// What bytes are, told by the bytes.
 mod kind;
-/// Objects in S3.
-mod s3;
 
 /// How long one fetch over https may take, redirects included.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -126,7 +127,14 @@ impl Media {
             return Err(Unfetched::NotAllowed);
         }
         let s3 = self.s3.as_ref().ok_or(Unfetched::NotAllowed)?;
-        self.read(s3.get(bucket, key, owner).await?).await
+        let answer = s3.ask(&Ask { owner, ..Ask::get(bucket, key) }).await.map_err(|unasked| match unasked {
+            Unasked::BadAddress => Unfetched::BadAddress,
+            unasked => {
+                tracing::info!(%unasked, "media could not be fetched");
+                Unfetched::Unreachable
+            }
+        })?;
+        self.read(answer).await
     }
 
     async fn page(&self, url: &str) -> Result<(String, Bytes), Unfetched> {

@@ -1,18 +1,23 @@
-//! Alerts: who tells. One item per key, window and threshold, `ALERT#key#<key>#<window>` / `<threshold>#<picodollars>`.
+//! Alerts: who tells, and what was told.
 //!
-//! A claim is taken before publishing and marked `sent` after it. Whoever dies in between leaves a claim that the same
-//! record, delivered again, takes over at once, and any other after a minute.
+//! One item per scope, window and threshold, `ALERT#<kind>#<id>#<window>` / `<threshold>#<picodollars>`. A claim is
+//! taken before telling and marked `sent` after it. Whoever dies in between leaves a claim that the same record,
+//! delivered again, takes over at once, and any other after a minute. What is told is written down first, by day.
+
+mod told;
 
 use crate::table::{Key, Names, Query, Table, TableError, Update, query_all};
-use domain::{KeyId, Timestamp};
+use domain::{Timestamp, limit::ScopeId};
 use std::{collections::BTreeSet, sync::Arc};
+
+pub use told::{Told, ToldAlert};
 
 /// How long a claim without a word stands.
 const LEASE_SECS: u64 = 60;
 /// How long an item is kept where its window ends: longer than any window.
 const KEPT_SECS: u64 = 62 * 86_400;
 
-/// The claims of all keys [M17].
+/// The claims of all scopes [M17].
 #[derive(Clone)]
 pub struct Claims {
     table: Arc<dyn Table>,
@@ -32,7 +37,7 @@ pub enum Outcome {
 
 /// One claim.
 pub struct Claim<'c> {
-    pub key: &'c KeyId,
+    pub scope: &'c ScopeId,
     pub window: &'c str,
     pub threshold: String,
     /// The call that is taken to have crossed the threshold.
@@ -43,12 +48,12 @@ pub struct Claim<'c> {
 
 impl Claim<'_> {
     fn at(&self) -> Key {
-        Key::new(partition(self.key, self.window), self.threshold.as_str())
+        Key::new(partition(self.scope, self.window), self.threshold.as_str())
     }
 }
 
-fn partition(key: &KeyId, window: &str) -> String {
-    format!("ALERT#key#{key}#{window}")
+fn partition(scope: &ScopeId, window: &str) -> String {
+    format!("ALERT#{scope}#{window}")
 }
 
 impl Claims {
@@ -60,8 +65,8 @@ impl Claims {
     ///
     /// # Errors
     /// As the table.
-    pub async fn told(&self, key: &KeyId, window: &str) -> Result<BTreeSet<String>, TableError> {
-        let items = query_all(&*self.table, Query::partition(&self.quotas, partition(key, window))).await?;
+    pub async fn told(&self, scope: &ScopeId, window: &str) -> Result<BTreeSet<String>, TableError> {
+        let items = query_all(&*self.table, Query::partition(&self.quotas, partition(scope, window))).await?;
         let sent = items.iter().filter(|item| item.text("st") == Some("sent"));
         Ok(sent.filter_map(|item| item.text("sk")).map(str::to_owned).collect())
     }

@@ -11,6 +11,8 @@ use aws_sdk_dynamodb::{
 };
 use convert::{error, from_item, from_key, to_item, to_key, to_returns, to_transact_item};
 
+#[cfg(feature = "embedded")]
+pub(crate) use tables::turn_on_stream;
 pub use tables::{create_tables, is_reachable};
 
 /// One attempt per request; wrap it in a [`crate::retry::Retrying`].

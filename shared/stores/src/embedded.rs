@@ -6,6 +6,8 @@
 mod connector;
 mod direct;
 mod engine;
+mod stream;
+mod tail;
 
 use crate::{
     dynamodb::DynamoTable,
@@ -24,7 +26,8 @@ use aws_sdk_dynamodb::{
 use connector::InProcess;
 pub use direct::DirectTable;
 use engine::Engine;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
+pub use stream::{Batch, Position, Stream};
 
 /// The engine's file, within the data directory.
 const FILE: &str = "portunus.db";
@@ -43,9 +46,21 @@ impl Embedded {
     /// # Errors
     /// [`TableError::Unavailable`] if the directory or the database cannot be opened.
     pub fn open(data_dir: Option<&Path>) -> Result<Self, TableError> {
+        Self::start(data_dir, false)
+    }
+
+    /// The same with a stream of the usage table, for [`Embedded::stream`].
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub fn open_streaming(data_dir: Option<&Path>) -> Result<Self, TableError> {
+        Self::start(data_dir, true)
+    }
+
+    fn start(data_dir: Option<&Path>, streams: bool) -> Result<Self, TableError> {
         let engine = match data_dir {
-            None => Engine::in_memory(),
-            Some(directory) => Engine::on_file(directory, FILE),
+            None => Engine::in_memory(streams),
+            Some(directory) => Engine::on_file(directory, FILE, streams),
         };
         let engine = engine.map_err(|reason| TableError::Unavailable(format!("the embedded database: {reason}")))?;
         let client = client(InProcess::new(engine.queue()));
@@ -74,6 +89,18 @@ impl Embedded {
     pub async fn direct_table(&self, names: &Names) -> Result<DirectTable, TableError> {
         crate::dynamodb::create_tables(&self.client, names, false).await?;
         Ok(DirectTable::new(self.engine.queue()))
+    }
+
+    /// The stream of the usage table, with its tables made. Call records put before there was a stream are not in it.
+    ///
+    /// # Errors
+    /// As [`crate::dynamodb::create_tables`]; [`TableError::Unavailable`] when it was opened without one.
+    pub async fn stream(&self, names: &Names) -> Result<Stream, TableError> {
+        crate::dynamodb::create_tables(&self.client, names, true).await?;
+        crate::dynamodb::turn_on_stream(&self.client, names).await?;
+        let stream = Stream::new(self.engine.queue(), Arc::clone(&names.usage));
+        stream.next(Position::default(), 0).await?;
+        Ok(stream)
     }
 
     /// Finishes what is queued, closes the file and returns when the engine's thread has ended.

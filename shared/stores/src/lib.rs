@@ -18,6 +18,8 @@ pub mod table;
 
 /// Who may send an alert.
 pub mod alerts;
+/// The archive's books.
+pub mod archive;
 /// What admins changed.
 pub mod audit;
 /// Call records.
@@ -32,6 +34,8 @@ pub mod keys;
 pub mod ledger;
 /// Rates: requests, tokens and calls in flight.
 pub mod limits;
+/// Objects in a folder.
+pub mod objects;
 /// Allow-lists and limits, as attributes.
 mod policy;
 /// Calls by time.

@@ -1,39 +1,40 @@
-//! Rollups: what was used in an hour and a day, by key and by model, each call counted exactly once [L4].
+//! Rollups: what was used in an hour and a day, by every name that people ask by, each call counted exactly once [L4].
 //!
-//! A batch is added up in memory and each counter written once. A counter carries, per shard of the stream, the
-//! last number it took in; its write is conditional on that, so a batch repeated or cut otherwise changes nothing.
-//! Within a shard batches come in order, as a stream gives them; shards do not know of each other.
+//! A batch is added up in memory and each counter written once, so no counter is written more often than batches come.
+//! A counter carries, per shard of the stream, the last number it took in; its write is conditional on that, so a batch
+//! repeated or cut otherwise changes nothing. Within a shard batches come in order, as a stream gives them; shards do
+//! not know of each other.
 
+mod subject;
+mod tags;
 mod total;
 
 use crate::{
     calls::{CallImage, SequenceNumber},
-    table::{Item, Key, Names, Query, Table, TableError, Update, query_all},
+    table::{Get, Item, Key, Names, Query, Table, TableError, Update, query_all},
 };
-use domain::{KeyId, Timestamp, time::Period};
-use std::{collections::BTreeMap, sync::Arc};
+use domain::{Timestamp, Usd};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+pub use subject::{Cell, Dimension, Span, Subject};
+use tags::Tags;
 pub use total::Total;
 
 /// How often a counter is tried against another worker on the same shard.
 const ROUNDS: usize = 8;
+/// Counters written at once.
+const AT_ONCE: usize = 16;
 
 /// The store of counters.
 #[derive(Clone)]
 pub struct Rollups {
     table: Arc<dyn Table>,
     names: Names,
-}
-
-/// What a counter counts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    Key(KeyId),
-    /// A provider and its name of a model.
-    Model {
-        provider: String,
-        model: String,
-    },
+    tags: Arc<Tags>,
 }
 
 /// A counter of one subject.
@@ -43,41 +44,6 @@ pub struct Row {
     pub total: Total,
 }
 
-/// How long a counter counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Span {
-    Day,
-    Hour,
-}
-
-impl Span {
-    /// The partition of the span that `at` lies in: `ROLL#D#2026-11-21`, `ROLL#H#2026-11-21T03`.
-    fn partition(self, at: Timestamp) -> String {
-        let day = Period::Daily.window(at);
-        match self {
-            Span::Day => format!("ROLL#D#{day}"),
-            Span::Hour => format!("ROLL#H#{day}T{:02}", at.secs() % 86_400 / 3600),
-        }
-    }
-}
-
-impl Subject {
-    fn sort_key(&self) -> String {
-        match self {
-            Subject::Key(key) => format!("KEY#{key}"),
-            Subject::Model { provider, model } => format!("MODEL#{provider}/{model}"),
-        }
-    }
-
-    fn parse(sort_key: &str) -> Option<Self> {
-        if let Some(key) = sort_key.strip_prefix("KEY#") {
-            return Some(Subject::Key(KeyId::from(key)));
-        }
-        let (provider, model) = sort_key.strip_prefix("MODEL#")?.split_once('/')?;
-        Some(Subject::Model { provider: provider.to_owned(), model: model.to_owned() })
-    }
-}
-
 /// Where a counter lies: partition and sort key.
 type Place = (String, String);
 /// What one record of the stream adds to a counter.
@@ -85,7 +51,7 @@ type Addition<'a> = (&'a SequenceNumber, Total);
 
 impl Rollups {
     pub fn new(table: Arc<dyn Table>, names: Names) -> Self {
-        Self { table, names }
+        Self { table, names, tags: Arc::new(Tags::default()) }
     }
 
     /// Takes in a batch of one shard. Repeating it, in whole or in parts, changes nothing more.
@@ -97,14 +63,14 @@ impl Rollups {
             batch.iter().map(|(number, image)| (number, image)).collect();
         let mut counters: BTreeMap<Place, Vec<Addition<'_>>> = BTreeMap::new();
         for (number, image) in ordered {
-            for (place, total) in additions(image) {
+            for (place, total) in self.additions(image).await? {
                 counters.entry(place).or_default().push((number, total));
             }
         }
-        for ((pk, sk), additions) in counters {
-            self.count(&Key::new(pk, sk), &additions, shard).await?;
-        }
-        Ok(())
+        let writes = counters
+            .into_iter()
+            .map(|((pk, sk), additions)| async move { self.count(&Key::new(pk, sk), &additions, shard).await });
+        stream::iter(writes).buffer_unordered(AT_ONCE).try_collect().await
     }
 
     /// Adds to one counter what it has not taken in yet.
@@ -133,33 +99,70 @@ impl Rollups {
         Err(TableError::Conflict)
     }
 
-    /// Every counter of the day or hour that `at` lies in.
+    /// What an image adds, and where: hour and day of its end. A correction goes to the hour of the record it corrects,
+    /// whose part it takes out of wherever that was counted.
+    async fn additions(&self, image: &CallImage) -> Result<Vec<(Place, Total)>, TableError> {
+        let at = image.old.as_ref().map_or(image.new.record.ended_at, |old| old.record.ended_at);
+        let mut totals: BTreeMap<Subject, Total> = BTreeMap::new();
+        for subject in self.subjects(&image.new, at).await? {
+            totals.insert(subject, Total::of_call(&image.new));
+        }
+        if let Some(old) = &image.old {
+            for subject in self.subjects(old, at).await? {
+                let total = totals.entry(subject).or_default();
+                *total = total.minus(&Total::of_call(old));
+            }
+        }
+        let counted = |span: Span| {
+            let kept =
+                totals.iter().filter(move |(subject, _)| span == Span::Day || subject.dimension() != Dimension::Cell);
+            kept.map(move |(subject, total)| ((span.partition(at), subject.sort_key()), *total))
+        };
+        Ok([Span::Day, Span::Hour].into_iter().flat_map(counted).collect())
+    }
+
+    async fn subjects(&self, call: &crate::calls::CallItem, at: Timestamp) -> Result<BTreeSet<Subject>, TableError> {
+        let mut subjects = BTreeSet::new();
+        for subject in Subject::of_call(call) {
+            let has_room = match &subject {
+                Subject::Tag(Some(_)) => self.tags.have_room(&*self.table, &self.names, &subject, at).await?,
+                _ => true,
+            };
+            subjects.insert(if has_room { subject } else { Subject::Tag(None) });
+        }
+        Ok(subjects)
+    }
+
+    /// What a subject's calls cost, from the day of `from` to that of `to`; at most 400 days.
     ///
     /// # Errors
     /// As the table.
-    pub async fn read(&self, span: Span, at: Timestamp) -> Result<Vec<Row>, TableError> {
-        let query = Query::partition(&self.names.quotas, span.partition(at));
+    pub async fn spent(&self, subject: &Subject, from: Timestamp, to: Timestamp) -> Result<Usd, TableError> {
+        const DAY_SECS: u64 = 86_400;
+        let (first, last) = (from.secs() / DAY_SECS, to.secs() / DAY_SECS);
+        let reads = (first.max(last.saturating_sub(400))..=last).map(|day| async move {
+            let at = Timestamp::from_secs(day * DAY_SECS);
+            let key = Key::new(Span::Day.partition(at), subject.sort_key());
+            let item = self.table.get(&Get::consistent(&self.names.quotas, key)).await?;
+            Ok::<_, TableError>(item.map_or(Usd::ZERO, |item| Total::from_item(&item).cost))
+        });
+        stream::iter(reads)
+            .buffer_unordered(AT_ONCE)
+            .try_fold(Usd::ZERO, |sum, cost| async move { Ok(sum.saturating_add(cost)) })
+            .await
+    }
+
+    /// Every counter of one kind of the day or hour that `at` lies in. Cells are counted by the day only.
+    ///
+    /// # Errors
+    /// As the table.
+    pub async fn read(&self, span: Span, at: Timestamp, dimension: Dimension) -> Result<Vec<Row>, TableError> {
+        let query = Query::partition(&self.names.quotas, span.partition(at)).beginning(dimension.prefix());
         let items = query_all(&*self.table, query).await?;
-        Ok(items.iter().filter_map(row).collect())
+        Ok(items.iter().filter_map(row).filter(|row| row.total != Total::default()).collect())
     }
 }
 
 fn row(item: &Item) -> Option<Row> {
     Some(Row { subject: Subject::parse(item.text("sk")?)?, total: Total::from_item(item) })
-}
-
-/// What an image adds, and where: hour and day of its end, its key and its model. A correction goes to the hour
-/// of the record it corrects, which was counted under the key, but under no model if nobody spoke for the call.
-fn additions(image: &CallImage) -> Vec<(Place, Total)> {
-    let (record, old) = (&image.new.record, image.old.as_ref());
-    let counted_at = old.map_or(record.ended_at, |old| old.record.ended_at);
-    let mut subjects = vec![(Subject::Key(image.new.key.clone()), Total::change(old, &image.new))];
-    if !record.provider.is_empty() {
-        let model = Subject::Model { provider: record.provider.clone(), model: record.model.clone() };
-        let counted = old.filter(|old| !old.record.provider.is_empty());
-        subjects.push((model, Total::change(counted, &image.new)));
-    }
-    let spans = [Span::Day, Span::Hour].map(|span| span.partition(counted_at));
-    let at = |pk: String| subjects.iter().map(move |(subject, total)| ((pk.clone(), subject.sort_key()), *total));
-    spans.into_iter().flat_map(at).collect()
 }

@@ -1,13 +1,15 @@
-//! What a key's spend is compared with.
+//! What spend is compared with.
 
-use domain::{Usd, key::VirtualKey};
+use domain::{Timestamp, Usd};
 
 /// One amount that somebody wants to hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Threshold {
     pub event: &'static str,
-    pub name: &'static str,
+    pub name: String,
     pub amount: Usd,
+    /// Of a forecast: when.
+    pub exhausted_at: Option<Timestamp>,
 }
 
 impl Threshold {
@@ -17,17 +19,23 @@ impl Threshold {
     }
 }
 
-/// Parts of the budget, in per cent.
-const PARTS: [(&str, &str, u32); 3] =
-    [("threshold_crossed", "50%", 50), ("threshold_crossed", "80%", 80), ("budget_crossed", "100%", 100)];
-
-/// A key's thresholds. An amount of zero is none: it would be reached by doing nothing.
-pub fn of(key: &VirtualKey) -> Vec<Threshold> {
-    let parts = key.limits.max_budget.into_iter().flat_map(|budget| {
-        PARTS.map(|(event, name, percent)| Threshold { event, name, amount: budget.percent(percent) })
+/// The thresholds of a budget, and of a soft one in the same window. An amount of zero is none: it would be reached by
+/// doing nothing.
+pub fn of(budget: Option<Usd>, soft: Option<Usd>, shares: &[u32]) -> Vec<Threshold> {
+    let parts = budget.into_iter().flat_map(|budget| {
+        shares.iter().map(move |share| Threshold {
+            event: if *share == 100 { "budget_crossed" } else { "threshold_crossed" },
+            name: format!("{share}%"),
+            amount: budget.percent(*share),
+            exhausted_at: None,
+        })
     });
-    let soft =
-        key.limits.soft_budget.map(|amount| Threshold { event: "soft_budget_crossed", name: "soft_budget", amount });
+    let soft = soft.map(|amount| Threshold {
+        event: "soft_budget_crossed",
+        name: "soft_budget".to_owned(),
+        amount,
+        exhausted_at: None,
+    });
     parts.chain(soft).filter(|threshold| threshold.amount > Usd::ZERO).collect()
 }
 
@@ -35,22 +43,20 @@ pub fn of(key: &VirtualKey) -> Vec<Threshold> {
 mod tests {
     use super::*;
 
+    fn usd(text: &str) -> Option<Usd> {
+        Usd::setting(text).ok()
+    }
+
     #[test]
     fn m17_a_threshold_that_did_not_move_is_the_same_one() {
-        let mut key = VirtualKey::named("key_a".into(), "a", Default::default());
-        key.limits.max_budget = Some(Usd::setting("10").unwrap());
-        key.limits.soft_budget = Some(Usd::setting("4").unwrap());
-        let before: Vec<_> = of(&key).iter().map(Threshold::id).collect();
-        key.limits.max_budget = Some(Usd::setting("20").unwrap());
-        let after: Vec<_> = of(&key).iter().map(Threshold::id).collect();
+        let ids = |budget| of(usd(budget), usd("4"), &[50, 80, 100]).iter().map(Threshold::id).collect::<Vec<_>>();
+        let (before, after) = (ids("10"), ids("20"));
         assert_eq!(before.len(), 4);
         assert_eq!(before.iter().filter(|id| after.contains(id)).count(), 1);
     }
 
     #[test]
     fn a_budget_of_nothing_has_no_thresholds() {
-        let mut key = VirtualKey::named("key_a".into(), "a", Default::default());
-        key.limits.max_budget = Some(Usd::ZERO);
-        assert_eq!(of(&key), []);
+        assert_eq!(of(Some(Usd::ZERO), None, &[50, 100]), []);
     }
 }

@@ -22,9 +22,9 @@ const PARAMETERS: [&str; 11] =
 /// Days in the answer if no beginning is given.
 const USUAL_DAYS: u64 = 7;
 
-/// A call record.
+/// A call record, as it is shown to people and archived.
 #[derive(Serialize)]
-struct Shown<'c> {
+pub struct Shown<'c> {
     id: &'c str,
     key_id: &'c str,
     state: &'static str,
@@ -134,7 +134,8 @@ pub async fn one(state: &AdminState, reach: &Reach, id: &str) -> Result<Response
     }
 }
 
-fn shown(call: &CallItem) -> Shown<'_> {
+/// A call record, shown.
+pub fn shown(call: &CallItem) -> Shown<'_> {
     let record = &call.record;
     Shown {
         id: record.call.as_str(),

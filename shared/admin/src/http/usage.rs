@@ -1,6 +1,11 @@
-//! `GET /usage`: what was used, day by day, from the rollups.
+//! `GET /usage`: what was used, from the counters of whole days.
 //!
-//! The rollups count each day by key and by model, not by both at once; other groupings are refused by name.
+//! One name is read from its own counters, several together from the cells, which know a call by all its names at once.
+//! Tags are counted beside the others, since a call has several of them: they cannot be joined with anything but days.
+
+mod csv;
+mod focus;
+mod group;
 
 use super::{
     AdminState,
@@ -8,13 +13,14 @@ use super::{
     query::{Query, wrong},
     reply, store_failed,
 };
-use axum::response::Response;
+use axum::{body::Body, response::Response};
 use domain::{Error, Kind, Timestamp, time::Period};
 use futures::{StreamExt, TryStreamExt, stream};
-use http::{StatusCode, Uri};
+use group::{By, Group};
+use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use stores::rollups::{Row, Span, Subject, Total};
+use stores::rollups::{Dimension, Row, Span, Total};
 
 /// The longest span of days in one answer.
 const MOST_DAYS: u64 = 366;
@@ -23,34 +29,13 @@ const USUAL_DAYS: u64 = 30;
 const DAY_SECS: u64 = 86_400;
 /// Days that are read at once.
 const AT_ONCE: usize = 8;
-const SUPPORTED: &str = "day, key, model, provider; key not together with model or provider";
 
-/// What to add up.
-struct Wanted {
-    days: Vec<Timestamp>,
-    by: By,
-}
-
-/// What a line of the answer is about.
-#[derive(Clone, Copy, Default)]
-struct By {
-    day: bool,
-    key: bool,
-    model: bool,
-    provider: bool,
-}
-
-/// The names a line carries, as asked for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Group {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    day: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
+/// How the answer is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Focus,
+    Json,
 }
 
 /// One line of the answer. Input excludes what was read from or written to a prompt cache.
@@ -72,7 +57,7 @@ struct Line {
     cost_usd: String,
 }
 
-/// The answer.
+/// The answer as JSON.
 #[derive(Serialize)]
 struct Report {
     object: &'static str,
@@ -83,6 +68,9 @@ struct Report {
     next_cursor: Option<String>,
 }
 
+/// What was counted, day by day.
+type Days = Vec<(Timestamp, Vec<Row>)>;
+
 /// Usage of whole days in UTC, both ends included.
 pub async fn report(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
     if *reach != Reach::All {
@@ -92,74 +80,69 @@ pub async fn report(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Resp
         ));
     }
     let query = Query::of(uri, &["from", "to", "group_by", "format"])?;
-    if query.find("format").is_some_and(|format| format != "json") {
-        return Err(wrong("format", "is not supported yet; only json is").with_code("not_supported"));
+    let format = format(&query)?;
+    let by = match (query.find("group_by"), format) {
+        // Its rows are cells: the finest there is.
+        (None, Format::Focus) => By::default(),
+        (Some(_), Format::Focus) => {
+            return Err(wrong("group_by", "does not go with format=focus, whose rows are fixed"));
+        }
+        (names, _) => By::read(names.unwrap_or("day"))?,
+    };
+    let days = days(&query, state.now())?;
+    let (from, to) = (name(days.first()), name(days.last()));
+    let dimension = if format == Format::Focus { Dimension::Cell } else { by.counters() };
+    let counted = read(state, days, dimension).await?;
+    let filed = |name: &str, ending: &str| format!("{name}-{from}-{to}.{ending}");
+    match format {
+        Format::Csv => table(csv::usage(by, &sums(by, &counted)), &filed("usage", "csv")),
+        Format::Focus => table(focus::table(&counted), &filed("focus", "csv")),
+        Format::Json => {
+            let data = sums(by, &counted).into_iter().map(|(group, total)| Line::of(group, &total)).collect();
+            let report = Report { object: "list", from, to, data, has_more: false, next_cursor: None };
+            reply::json(StatusCode::OK, &report)
+        }
     }
-    let wanted = Wanted { days: days(&query, state.now())?, by: By::read(query.find("group_by").unwrap_or("day"))? };
-    let rows = stream::iter(wanted.days.iter().copied()).map(|day| async move {
-        let rows = state.rollups.read(Span::Day, day).await.map_err(store_failed)?;
+}
+
+fn format(query: &Query) -> Result<Format, Error> {
+    match query.find("format") {
+        None | Some("json") => Ok(Format::Json),
+        Some("csv") => Ok(Format::Csv),
+        Some("focus") => Ok(Format::Focus),
+        Some(_) => Err(wrong("format", "must be json, csv or focus")),
+    }
+}
+
+async fn read(state: &AdminState, days: Vec<Timestamp>, dimension: Dimension) -> Result<Days, Error> {
+    let rows = stream::iter(days).map(|day| async move {
+        let rows = state.rollups.read(Span::Day, day, dimension).await.map_err(store_failed)?;
         Ok::<_, Error>((day, rows))
     });
-    let rows: Vec<(Timestamp, Vec<Row>)> = rows.buffered(AT_ONCE).try_collect().await?;
-    reply::json(StatusCode::OK, &answer(&wanted, &rows))
+    rows.buffered(AT_ONCE).try_collect().await
 }
 
-fn answer(wanted: &Wanted, rows: &[(Timestamp, Vec<Row>)]) -> Report {
+fn sums(by: By, days: &Days) -> BTreeMap<Group, Total> {
     let mut sums: BTreeMap<Group, Total> = BTreeMap::new();
-    for (day, rows) in rows {
-        for (group, total) in rows.iter().filter_map(|row| Some((wanted.by.group(*day, &row.subject)?, row.total))) {
-            let sum = sums.entry(group).or_default();
-            *sum = *sum + total;
+    for (day, rows) in days {
+        for row in rows {
+            let sum = sums.entry(by.group(*day, &row.subject)).or_default();
+            *sum = *sum + row.total;
         }
     }
-    let name = |day: Option<&Timestamp>| day.map(|day| Period::Daily.window(*day)).unwrap_or_default();
-    Report {
-        object: "list",
-        from: name(wanted.days.first()),
-        to: name(wanted.days.last()),
-        data: sums.into_iter().map(|(group, total)| Line::of(group, &total)).collect(),
-        has_more: false,
-        next_cursor: None,
-    }
+    sums
 }
 
-impl By {
-    fn read(text: &str) -> Result<Self, Error> {
-        let mut by = Self::default();
-        for name in text.split(',') {
-            match name.trim() {
-                "day" => by.day = true,
-                "key" => by.key = true,
-                "model" => by.model = true,
-                "provider" => by.provider = true,
-                _ => return Err(Self::unsupported()),
-            }
-        }
-        if by.key && by.by_model() { Err(Self::unsupported()) } else { Ok(by) }
+/// A table to keep as a file.
+fn table(text: String, file: &str) -> Result<Response, Error> {
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"{file}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
     }
-
-    fn unsupported() -> Error {
-        wrong("group_by", format_args!("is not supported so; supported: {SUPPORTED}")).with_code("not_supported")
-    }
-
-    fn by_model(self) -> bool {
-        self.model || self.provider
-    }
-
-    /// The group a counter goes to. Sums over everything go by key: a call that expired has no model.
-    fn group(self, day: Timestamp, subject: &Subject) -> Option<Group> {
-        let day = self.day.then(|| Period::Daily.window(day));
-        match subject {
-            Subject::Key(key) if !self.by_model() => {
-                Some(Group { day, key: self.key.then(|| key.to_string()), provider: None, model: None })
-            }
-            Subject::Model { provider, model } if self.by_model() => {
-                let provider = self.provider.then(|| provider.clone());
-                Some(Group { day, key: None, provider, model: self.model.then(|| model.clone()) })
-            }
-            _ => None,
-        }
-    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 impl Line {
@@ -180,6 +163,15 @@ impl Line {
     }
 }
 
+fn name(day: Option<&Timestamp>) -> String {
+    day.map(|day| Period::Daily.window(*day)).unwrap_or_default()
+}
+
+/// Midnight, so many days later.
+fn days_after(day: Timestamp, days: u64) -> Timestamp {
+    day.plus_secs(days * DAY_SECS)
+}
+
 /// The days from `from` to `to`, oldest first.
 fn days(query: &Query, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
     let to = day(query, "to")?.unwrap_or_else(|| Timestamp::from_secs(now.secs() / DAY_SECS * DAY_SECS));
@@ -192,7 +184,7 @@ fn days(query: &Query, now: Timestamp) -> Result<Vec<Timestamp>, Error> {
     if count > MOST_DAYS {
         return Err(wrong("from", format_args!("must be at most {MOST_DAYS} days before to; ask for less at a time")));
     }
-    Ok((0..count).map(|n| from.plus_secs(n * DAY_SECS)).collect())
+    Ok((0..count).map(|n| days_after(from, n)).collect())
 }
 
 fn day(query: &Query, name: &str) -> Result<Option<Timestamp>, Error> {

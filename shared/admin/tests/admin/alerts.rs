@@ -3,17 +3,32 @@
 use crate::world::{World, usd};
 use admin::{
     alerts::{Alert, Alerts},
-    notify::{NotPublished, Notify},
+    notify::{
+        NotPublished, Notify, Place, Written,
+        delivery::Delivery,
+        webhook::{Hook, verifies},
+    },
     outbox::Record,
 };
 use async_trait::async_trait;
-use domain::KeyId;
+use config::alerts::{Format, Webhook};
+use domain::{
+    Clock, KeyId, Secret,
+    group::{Group, GroupKind},
+    outward::Post,
+    time::Period,
+};
 use serde_json::json;
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU32, Ordering},
 };
-use stores::calls::{CallImage, SequenceNumber};
+use stores::{
+    alerts::Told,
+    calls::{CallImage, SequenceNumber},
+    groups::Groups,
+    keys::Peppers,
+};
 
 /// Remembers what it was told; fails as often as asked to first.
 #[derive(Default)]
@@ -35,16 +50,23 @@ impl Notify for Recording {
 }
 
 impl Recording {
-    fn thresholds(&self) -> Vec<&'static str> {
-        self.told.lock().unwrap().iter().map(|alert| alert.threshold).collect()
+    fn thresholds(&self) -> Vec<String> {
+        self.told.lock().unwrap().iter().map(|alert| alert.threshold.clone()).collect()
     }
 }
 
 fn job(world: &World) -> (Alerts, Arc<Recording>) {
     let told = Arc::new(Recording::default());
-    let (keys, ledger) = (Arc::clone(&world.keys), Arc::clone(&world.ledger));
-    let alerts = Alerts::new(Arc::clone(&world.table), &world.names, keys, ledger, told.clone(), world.clock.clone());
-    (alerts, told)
+    (alerts(world, told.clone(), vec![50, 80, 100]), told)
+}
+
+fn alerts(world: &World, notify: Arc<dyn Notify>, shares: Vec<u32>) -> Alerts {
+    let (table, keys, ledger) = (world.table.clone(), world.keys.clone(), world.ledger.clone());
+    Alerts::new(table, &world.names, keys, groups(world), ledger, notify, shares, world.clock.clone())
+}
+
+fn groups(world: &World) -> Groups {
+    Groups::new(world.table.clone(), world.names.clone(), Peppers::one(Secret::new("pepper")))
 }
 
 fn records(images: Vec<CallImage>) -> Vec<Record> {
@@ -61,16 +83,18 @@ async fn m17_each_threshold_is_told_once_however_often_its_record_comes() {
     let (alerts, told) = job(&world);
     let first = records(vec![world.spend(&key, "call_1", "4.9").await]);
     alerts.take(&first).await;
-    assert_eq!(told.thresholds(), [""; 0]);
+    assert_eq!(told.thresholds(), Vec::<String>::new());
     let second = records(vec![world.spend(&key, "call_2", "0.1").await]);
     for batch in [&second, &second, &first] {
         assert!(alerts.take(batch).await.ids().is_empty());
     }
     assert_eq!(told.thresholds(), ["50%"]);
     let message = serde_json::to_value(&told.told.lock().unwrap()[0]).unwrap();
-    let expected = json!({ "event": "threshold_crossed", "event_group": "key", "key_id": key, "key_alias": "ci",
-        "team_id": "t1", "window": "total", "threshold": "50%", "threshold_usd": "5", "spend": "5", "max_budget": "10",
-        "soft_budget": null, "at": "2026-11-21T12:00:00.000Z" });
+    let id = message["id"].clone();
+    assert!(id.as_str().unwrap().starts_with("alert_"));
+    let expected = json!({ "id": id, "event": "threshold_crossed", "event_group": "key", "scope_id": key,
+        "scope_name": "ci", "team_id": "t1", "window": "total", "threshold": "50%", "threshold_usd": "5", "spend": "5",
+        "max_budget": "10", "soft_budget": null, "projected_exhaustion": null, "at": "2026-11-21T12:00:00.000Z" });
     assert_eq!(message, expected);
 }
 
@@ -83,7 +107,7 @@ async fn m17_one_call_that_crosses_several_thresholds_tells_each_of_them_once() 
     alerts.take(&batch).await;
     alerts.take(&batch).await;
     assert_eq!(told.thresholds(), ["50%", "80%", "100%", "soft_budget"]);
-    let events: Vec<_> = told.told.lock().unwrap().iter().map(|alert| alert.event).collect();
+    let events: Vec<_> = told.told.lock().unwrap().iter().map(|alert| alert.event.clone()).collect();
     assert_eq!(events, ["threshold_crossed", "threshold_crossed", "budget_crossed", "soft_budget_crossed"]);
 }
 
@@ -112,7 +136,7 @@ async fn m17_an_alert_that_could_not_be_published_comes_again_with_its_record() 
     told.failures.store(1, Ordering::SeqCst);
     let batch = records(vec![world.spend(&key, "call_1", "6").await]);
     assert_eq!(alerts.take(&batch).await.ids(), ["0"]);
-    assert_eq!(told.thresholds(), [""; 0]);
+    assert_eq!(told.thresholds(), Vec::<String>::new());
     assert!(alerts.take(&batch).await.ids().is_empty());
     assert_eq!(told.thresholds(), ["50%"]);
 }
@@ -141,9 +165,18 @@ async fn m16_a_new_window_is_told_anew_and_a_late_record_belongs_to_its_own() {
     let next = records(vec![world.spend(&key, "call_2", "7").await]);
     alerts.take(&next).await;
     alerts.take(&late).await;
-    let told: Vec<_> =
-        told.told.lock().unwrap().iter().map(|alert| (alert.window.clone(), alert.spend.clone())).collect();
-    assert_eq!(told, [("2026-11-22".to_owned(), "7".to_owned()), ("2026-11-21".to_owned(), "6".to_owned())]);
+    let told: Vec<_> = told
+        .told
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|alert| (alert.window.clone(), alert.threshold.clone(), alert.spend.clone()))
+        .collect();
+    let expected = [("2026-11-22", "50%", "7"), ("2026-11-22", "projected", "7"), ("2026-11-21", "50%", "6")];
+    assert_eq!(
+        told,
+        expected.map(|(window, threshold, spend)| (window.to_owned(), threshold.to_owned(), spend.to_owned()))
+    );
 }
 
 #[tokio::test]
@@ -177,4 +210,151 @@ async fn calls_of_a_key_that_is_gone_tell_nobody() {
     world.keys.revoke(&KeyId::from(key.as_str())).await.unwrap();
     assert!(alerts.take(&batch).await.ids().is_empty());
     assert!(told.thresholds().is_empty() && usd("6") > usd("5"));
+}
+
+#[tokio::test]
+async fn m17_a_team_s_budget_is_told_of_once_however_many_keys_spend_it() {
+    let world = World::new().await;
+    let mut team = Group::named(GroupKind::Team, "t1", "Research", world.clock.now());
+    team.limits.max_budget = Some(usd("10"));
+    team.limits.soft_budget = Some(usd("4"));
+    groups(&world).create(&team).await.unwrap();
+    let (alerts, told) = job(&world);
+    let mut images = Vec::new();
+    for n in 0..3 {
+        let key = world.key(json!({ "name": format!("k{n}"), "team_id": "t1" })).await;
+        images.push(world.spend(&key, &format!("call_{n}"), "2").await);
+    }
+    let batch = records(images);
+    for _ in 0..2 {
+        assert!(alerts.take(&batch).await.ids().is_empty());
+    }
+    assert_eq!(told.thresholds(), ["50%", "soft_budget"]);
+    let alert = told.told.lock().unwrap()[0].clone();
+    assert_eq!(
+        (alert.event_group.as_str(), alert.scope_id.as_str(), alert.scope_name.as_str()),
+        ("team", "t1", "Research")
+    );
+    assert_eq!((alert.spend.as_str(), alert.max_budget.as_deref()), ("6", Some("10")));
+}
+
+#[tokio::test]
+async fn a_soft_budget_of_a_user_without_a_hard_one_is_told_by_the_counters() {
+    let world = World::new().await;
+    let mut user = Group::named(GroupKind::User, "ann", "Ann", world.clock.now());
+    user.limits.soft_budget = Some(usd("3"));
+    user.limits.budget_period = Period::Monthly;
+    groups(&world).create(&user).await.unwrap();
+    let key = world.key(json!({ "user_id": "ann" })).await;
+    let (alerts, told) = job(&world);
+    let batch: Vec<_> = records(vec![world.spend(&key, "call_1", "2").await, world.spend(&key, "call_2", "2").await]);
+    admin::rollups::take(&world.rollups, "shard", &batch).await;
+    alerts.take(&batch).await;
+    let alert = told.told.lock().unwrap()[0].clone();
+    assert_eq!(
+        (alert.event_group.as_str(), alert.threshold.as_str(), alert.spend.as_str()),
+        ("user", "soft_budget", "4")
+    );
+}
+
+#[tokio::test]
+async fn a_budget_that_will_not_last_is_told_of_once_with_the_moment_it_ends() {
+    let world = World::new().await;
+    let key = world.key(json!({ "max_budget_usd": "100", "budget_period": "daily" })).await;
+    let (alerts, told) = job(&world);
+    alerts.take(&records(vec![world.spend(&key, "call_1", "40").await])).await;
+    assert_eq!(told.thresholds(), Vec::<String>::new(), "at noon 40 of 100 is no danger");
+    alerts.take(&records(vec![world.spend(&key, "call_2", "20").await])).await;
+    alerts.take(&records(vec![world.spend(&key, "call_3", "1").await])).await;
+    assert_eq!(told.thresholds(), ["50%", "projected"]);
+    let alert = told.told.lock().unwrap()[1].clone();
+    assert_eq!(alert.event, "projected_limit_exceeded");
+    // 60 in twelve hours are 100 in twenty.
+    assert_eq!(alert.projected_exhaustion.as_deref(), Some("2026-11-21T20:00:00.000Z"));
+}
+
+/// URL, headers and body.
+type Posted = (String, Vec<(&'static str, String)>, Vec<u8>);
+
+/// Remembers what was posted; refuses as often as asked to first.
+#[derive(Default)]
+struct Inbox {
+    posted: Mutex<Vec<Posted>>,
+    refusals: AtomicU32,
+}
+
+#[async_trait]
+impl Post for Inbox {
+    async fn post(&self, url: &str, headers: &[(&'static str, String)], body: Vec<u8>) -> Result<u16, String> {
+        let left = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left.is_ok() {
+            return Ok(503);
+        }
+        self.posted.lock().unwrap().push((url.to_owned(), headers.to_vec(), body));
+        Ok(204)
+    }
+}
+
+impl Inbox {
+    fn urls(&self) -> Vec<String> {
+        self.posted.lock().unwrap().iter().map(|(url, ..)| url.clone()).collect()
+    }
+}
+
+fn delivery(world: &World, inbox: &Arc<Inbox>) -> Delivery {
+    let hook = |url: &str, format| {
+        let webhook = Webhook { url: Secret::new(url), secret: Some(Secret::new("shh")), format };
+        Box::new(Hook::new(webhook, inbox.clone())) as Box<dyn Place>
+    };
+    let places = vec![hook("https://a.example/hook", Format::Json), hook("https://b.example/slack", Format::Slack)];
+    Delivery::new(places, world.table.clone(), &world.names, world.clock.clone())
+}
+
+#[tokio::test]
+async fn m17_e7_what_was_told_reaches_every_webhook_once_signed_and_again_only_where_it_did_not() {
+    let world = World::new().await;
+    let key = world.key(json!({ "name": "<ci>", "max_budget_usd": "10" })).await;
+    let alerts = alerts(&world, Arc::new(Written), vec![50]);
+    alerts.take(&records(vec![world.spend(&key, "call_1", "6").await])).await;
+    let inbox = Arc::new(Inbox::default());
+    inbox.refusals.store(1, Ordering::SeqCst);
+    assert_eq!(delivery(&world, &inbox).turn().await.unwrap(), 0, "one of two refused");
+    assert_eq!(inbox.urls(), ["https://b.example/slack"]);
+    assert_eq!(delivery(&world, &inbox).turn().await.unwrap(), 0, "it is not due yet");
+    world.clock.advance_millis(1000);
+    // Another process goes on where this one ended.
+    assert_eq!(delivery(&world, &inbox).turn().await.unwrap(), 1);
+    world.clock.advance_millis(3_600_000);
+    assert_eq!(delivery(&world, &inbox).turn().await.unwrap(), 0);
+    assert_eq!(inbox.urls(), ["https://b.example/slack", "https://a.example/hook"]);
+    let posted = inbox.posted.lock().unwrap().clone();
+    let header = |n: usize, name: &str| {
+        let (_, headers, _): &Posted = &posted[n];
+        headers.iter().find(|(known, _)| *known == name).unwrap().1.clone()
+    };
+    let sent_at = world.clock.now().millis() - 3_600_000;
+    let now = domain::Timestamp::from_millis(sent_at);
+    assert!(verifies(&Secret::new("shh"), &header(1, "x-portunus-signature"), &posted[1].2, now));
+    let alert: Alert = serde_json::from_slice(&posted[1].2).unwrap();
+    assert_eq!((alert.threshold.as_str(), &alert.id), ("50%", &header(1, "x-portunus-alert")));
+    let slack: serde_json::Value = serde_json::from_slice(&posted[0].2).unwrap();
+    assert_eq!(slack, json!({ "text": "*key &lt;ci&gt;* has spent $6 in total: 50% of its budget of $10." }));
+    let told = Told::new(world.table.clone(), &world.names).of_day(world.clock.now()).await.unwrap();
+    assert_eq!((told.len(), told[0].due, told[0].delivered.len()), (1, None, 2));
+}
+
+#[tokio::test]
+async fn m17_a_queue_that_brings_an_alert_again_delivers_it_once() {
+    let world = World::new().await;
+    let key = world.key(json!({ "max_budget_usd": "10" })).await;
+    let (alerts, told) = job(&world);
+    alerts.take(&records(vec![world.spend(&key, "call_1", "6").await])).await;
+    let body = serde_json::to_string(&told.told.lock().unwrap()[0]).unwrap();
+    let message = |id: &str, body: &str| json!({ "messageId": id, "eventSource": "aws:sqs", "body": body });
+    let event = json!({ "Records": [message("m1", &body), message("m2", "nonsense")] });
+    let inbox = Arc::new(Inbox::default());
+    for _ in 0..2 {
+        assert_eq!(delivery(&world, &inbox).take(&event).await.ids(), ["m2"]);
+    }
+    assert_eq!(inbox.urls().len(), 2);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail")]
 
 mod alerts;
+mod archive;
 mod audit;
 mod config;
 mod door;

@@ -1,20 +1,23 @@
 //! Usage, models, providers and call records.
 
 use crate::world::{PROVIDER_KEY, World};
-use admin::rollups::Local;
 use http::Method;
 use serde_json::json;
+use stores::calls::{CallImage, SequenceNumber};
 
 /// Two keys, three calls on two days.
 async fn used() -> (World, String, String) {
     let world = World::new().await;
     let (a, b) = (world.key(json!({ "name": "a" })).await, world.key(json!({ "name": "b" })).await);
-    let mut counted = Local::new(world.rollups.clone(), world.clock.clone());
-    counted.take(vec![world.spend(&a, "call_1", "0.25").await]).await.unwrap();
+    count(&world, 1, world.spend(&a, "call_1", "0.25").await).await;
     world.clock.advance_millis(86_400_000);
-    let more = vec![world.spend(&a, "call_2", "0.5").await, world.spend(&b, "call_3", "0.000000000001").await];
-    counted.take(more).await.unwrap();
+    count(&world, 2, world.spend(&a, "call_2", "0.5").await).await;
+    count(&world, 3, world.spend(&b, "call_3", "0.000000000001").await).await;
     (world, a, b)
+}
+
+async fn count(world: &World, number: u128, image: CallImage) {
+    world.rollups.apply(&[(SequenceNumber::of(number), image)], "shard").await.unwrap();
 }
 
 #[tokio::test]
@@ -65,19 +68,68 @@ async fn usage_without_parameters_is_the_last_thirty_days_by_day() {
 }
 
 #[tokio::test]
+async fn usage_by_several_names_and_by_tag() {
+    let (world, a, b) = used().await;
+    let answer = world.get("/admin/v1/usage?group_by=key,team,model,user").await;
+    let mut expected = vec![
+        json!({ "key": a, "team": null, "user": "ann", "model": "echo-1", "requests": 2, "cost_usd": "0.75" }),
+        json!({ "key": b, "team": null, "user": "ann", "model": "echo-1", "requests": 1, "cost_usd": "0.000000000001" }),
+    ];
+    expected.sort_by_key(|line| line["key"].to_string());
+    let lines = answer.json["data"].as_array().unwrap();
+    assert_eq!(lines.len(), 2, "{}", answer.text);
+    for (line, expected) in lines.iter().zip(&expected) {
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(&line[name], value, "{name}");
+        }
+    }
+    let by_tag = world.get("/admin/v1/usage?group_by=day,tag").await;
+    let line = &by_tag.json["data"][1];
+    assert_eq!((&line["day"], &line["tag"], &line["requests"]), (&json!("2026-11-22"), &json!("app=tests"), &json!(2)));
+    for name in ["organization", "team", "project", "user", "key", "provider", "model"] {
+        let sums = world.get(&format!("/admin/v1/usage?group_by={name}")).await.json["data"].clone();
+        let calls: u64 = sums.as_array().unwrap().iter().map(|line| line["requests"].as_u64().unwrap()).sum();
+        assert_eq!(calls, 3, "{name}: {sums}");
+    }
+}
+
+#[tokio::test]
+async fn usage_as_a_table_and_as_focus() {
+    let (world, a, _) = used().await;
+    let csv = world.get("/admin/v1/usage?group_by=day,user&format=csv&from=2026-11-20&to=2026-11-22").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"usage-2026-11-20-2026-11-22.csv\"");
+    let lines: Vec<_> = csv.text.lines().collect();
+    assert!(lines[0].starts_with("day,user,requests,errors,input_tokens,"), "{}", lines[0]);
+    assert_eq!(
+        lines[1..],
+        ["2026-11-21,ann,1,0,3,0,0,5,0,0,0,0.25", "2026-11-22,ann,2,0,6,0,0,10,0,0,0,0.500000000001"]
+    );
+    let focus = world.get("/admin/v1/usage?format=focus&from=2026-11-21&to=2026-11-21").await.text;
+    let rows: Vec<Vec<_>> = focus.lines().map(|line| line.split(',').collect()).collect();
+    let cell = |name: &str| rows[1][rows[0].iter().position(|column| *column == name).unwrap()];
+    let told = ["BilledCost", "ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodEnd", "ResourceId", "ServiceName"];
+    let expected = ["0.25", "2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z", "2026-12-01T00:00:00Z", &a, "echo-1"];
+    assert_eq!((rows.len(), told.map(cell)), (2, expected));
+    assert_eq!((cell("ConsumedQuantity"), cell("ConsumedUnit"), cell("ProviderName")), ("8", "Tokens", "echo"));
+    let both = world.get("/admin/v1/usage?format=focus&group_by=day").await;
+    assert_eq!((both.status, &both.json["error"]["param"]), (400, &json!("group_by")));
+}
+
+#[tokio::test]
 async fn groupings_that_nobody_counts_are_refused_with_what_is_counted() {
     let world = World::new().await;
-    for group in ["team", "tag", "key,model", "day,user", ""] {
+    for group in ["tag,team", "hour", "day,user,colour", ""] {
         let answer = world.get(&format!("/admin/v1/usage?group_by={group}")).await;
         assert_eq!((answer.status, &answer.json["error"]["param"]), (400, &json!("group_by")), "{group}");
-        assert!(answer.json["error"]["message"].as_str().unwrap().contains("day, key, model, provider"));
+        assert!(answer.json["error"]["message"].as_str().unwrap().contains("provider, model, tag"));
     }
     for (query, param) in [
         ("from=yesterday", "from"),
         ("to=2026-02-30", "to"),
         ("from=2026-11-22&to=2026-11-21", "from"),
         ("from=2020-01-01&to=2026-01-01", "from"),
-        ("format=csv", "format"),
+        ("format=xml", "format"),
         ("since=2026-01-01", "since"),
     ] {
         let answer = world.get(&format!("/admin/v1/usage?{query}")).await;

@@ -56,17 +56,19 @@ fn topic(status: u16) -> (Topic, Arc<Mutex<Vec<String>>>) {
 
 fn alert() -> Alert {
     Alert {
-        event: "budget_crossed",
-        event_group: "key",
-        key_id: "key_0f3a9c2be71d4485".to_owned(),
-        key_alias: "r\u{e9}porting".to_owned(),
+        id: "alert_0f3a".to_owned(),
+        event: "budget_crossed".to_owned(),
+        event_group: "key".to_owned(),
+        scope_id: "key_0f3a9c2be71d4485".to_owned(),
+        scope_name: "r\u{e9}porting".to_owned(),
         team_id: None,
         window: "2026-11".to_owned(),
-        threshold: "100%",
+        threshold: "100%".to_owned(),
         threshold_usd: "25".to_owned(),
         spend: "25.5".to_owned(),
         max_budget: Some("25".to_owned()),
         soft_budget: None,
+        projected_exhaustion: None,
         at: "2026-11-21T12:00:00.000Z".to_owned(),
     }
 }
@@ -86,7 +88,7 @@ async fn an_alert_is_published_as_json_with_its_event_to_filter_by() {
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap();
     assert_eq!((sent.len(), field("Action")), (1, "Publish"));
     assert_eq!(field("TopicArn"), "arn:aws:sns:eu-west-2:123456789012:alerts");
-    assert_eq!(field("Subject"), "Portunus: key_0f3a9c2be71d4485 passed 100% (2026-11)");
+    assert_eq!(field("Subject"), "Portunus: key key_0f3a9c2be71d4485 passed 100% (2026-11)");
     assert_eq!(field("MessageAttributes.entry.1.Value.StringValue"), "budget_crossed");
     let message: serde_json::Value = serde_json::from_str(field("Message")).unwrap();
     assert_eq!(message, serde_json::to_value(alert()).unwrap());

@@ -24,6 +24,7 @@ use stores::{
     audit::Audit,
     calls::{CallImage, Calls},
     embedded::Embedded,
+    groups::Groups,
     keys::{Keys, Peppers},
     ledger::Ledger,
     requests::Requests,
@@ -117,7 +118,12 @@ impl World {
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{} {text}", parts.status));
+        let is_table = parts.headers.get("content-type").is_some_and(|kind| kind == "text/csv; charset=utf-8");
+        let json = if is_table {
+            Value::Null
+        } else {
+            serde_json::from_str(&text).unwrap_or_else(|_| panic!("{} {text}", parts.status))
+        };
         Answer { status: parts.status.as_u16(), headers: parts.headers, text, json }
     }
 
@@ -180,11 +186,14 @@ impl World {
         let key = self.keys.get(&KeyId::from(key)).await.unwrap().unwrap();
         let (now, worst_case) = (self.clock.now(), usd(worst));
         let (call, lease_until) = (CallId::from(call), now.plus_secs(60));
+        let groups = Groups::new(self.table.clone(), self.names.clone(), Peppers::one(Secret::new("pepper")));
+        let mut bounds = key.bounds();
+        bounds.extend(groups.above(&key).await.unwrap().iter().flat_map(|group| group.bounds()));
         self.ledger
             .reserve(&Ask {
                 call: &call,
                 key: &key,
-                bounds: &key.bounds(),
+                bounds: &bounds,
                 worst_case,
                 ambiguous: usd("0"),
                 now,

@@ -104,7 +104,7 @@ fn all_problems_are_reported_with_their_places() {
         [
             "p.yaml:1:1: unknown key \"modles\" (did you mean \"models\"?), allowed: providers, models, routing, limits, \
              egress, cache, guardrails, direct_models, strict_translation, response_metadata, default_output_cap, budget, \
-             audit, streams, media, identity, allowed_hosts",
+             audit, alerts, streams, media, identity, allowed_hosts",
             "p.yaml:2:27: \"lots\" where a whole number (0 or more) is expected",
             "p.yaml:3:16: \"clsed\" is not known here (did you mean \"closed\"?), allowed: closed, open",
             "p.yaml:4:9: budget: a list where a map of keys and values is expected",

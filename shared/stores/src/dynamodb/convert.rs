@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
     operation::{
         create_table::CreateTableError, delete_item::DeleteItemError, describe_table::DescribeTableError,
         get_item::GetItemError, put_item::PutItemError, query::QueryError,
-        transact_write_items::TransactWriteItemsError, update_item::UpdateItemError,
+        transact_write_items::TransactWriteItemsError, update_item::UpdateItemError, update_table::UpdateTableError,
     },
     types::{
         self, AttributeValue, CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
@@ -141,7 +141,7 @@ macro_rules! by_code {
         })+
     };
 }
-by_code!(GetItemError, QueryError, CreateTableError, DescribeTableError);
+by_code!(GetItemError, QueryError, CreateTableError, DescribeTableError, UpdateTableError);
 
 macro_rules! with_old_item {
     ($($error:ident),+) => {

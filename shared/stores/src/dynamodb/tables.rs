@@ -30,6 +30,21 @@ pub async fn create_tables(client: &Client, names: &Names, stream: bool) -> Resu
     Ok(())
 }
 
+/// Turns on the stream of a usage table that was made without one.
+///
+/// # Errors
+/// As [`create_tables`].
+#[cfg(feature = "embedded")]
+pub async fn turn_on_stream(client: &Client, names: &Names) -> Result<(), TableError> {
+    let table = client.describe_table().table_name(&*names.usage).send().await.map_err(error)?.table;
+    let stream = table.and_then(|table| table.stream_specification);
+    if stream.is_some_and(|stream| stream.stream_enabled) {
+        return Ok(());
+    }
+    let request = client.update_table().table_name(&*names.usage).stream_specification(old_and_new_images()?);
+    request.send().await.map(drop).map_err(error)
+}
+
 /// Can the table be asked at all? For health checks.
 pub async fn is_reachable(client: &Client, table: &str) -> bool {
     client.describe_table().table_name(table).send().await.is_ok()

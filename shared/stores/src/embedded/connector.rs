@@ -83,6 +83,7 @@ fn read(request: &HttpRequest) -> Result<Operation, DynoxideError> {
             Operation::TransactWriteItems(request)
         }
         "UpdateItem" => Operation::UpdateItem(parse(body)?),
+        "UpdateTable" => Operation::UpdateTable(parse(body)?),
         other => return Err(DynoxideError::ValidationException(format!("{other} is not part of the embedded table"))),
     })
 }
@@ -108,6 +109,7 @@ fn write(answer: &Answer) -> Vec<u8> {
         Answer::Query(answer) => json(answer),
         Answer::TransactWriteItems(answer) => json(answer),
         Answer::UpdateItem(answer) => json(answer),
+        Answer::UpdateTable(answer) => json(answer),
     }
 }
 

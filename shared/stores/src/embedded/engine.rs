@@ -3,6 +3,7 @@
 //! Group commit: the database runs without a sync per commit (`synchronous = NORMAL` under WAL), and the thread
 //! syncs the write-ahead log once for every batch. Nobody hears of a write before it is on disk.
 
+use super::tail::{Kept, Tail};
 use dynoxide::{
     Database, DynoxideError,
     actions::{
@@ -14,13 +15,18 @@ use dynoxide::{
         query::{QueryRequest, QueryResponse},
         transact_write_items::{TransactWriteItemsRequest, TransactWriteItemsResponse},
         update_item::{UpdateItemRequest, UpdateItemResponse},
+        update_table::{UpdateTableRequest, UpdateTableResponse},
     },
 };
 use std::{
     fmt,
     fs::File,
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
 };
 use tokio::sync::oneshot;
@@ -60,6 +66,7 @@ operations! {
     Query: QueryRequest => QueryResponse, query;
     TransactWriteItems: TransactWriteItemsRequest => TransactWriteItemsResponse, transact_write_items;
     UpdateItem: UpdateItemRequest => UpdateItemResponse, update_item;
+    UpdateTable: UpdateTableRequest => UpdateTableResponse, update_table;
 }
 
 impl Operation {
@@ -70,8 +77,24 @@ impl Operation {
 
 /// Work for the thread.
 pub enum Job {
-    Run { operation: Box<Operation>, reply: oneshot::Sender<Outcome> },
+    /// Reads stream records of a table.
+    Read {
+        table: Arc<str>,
+        after: i64,
+        limit: u32,
+        reply: oneshot::Sender<Result<Vec<Kept>, String>>,
+    },
+    Run {
+        operation: Box<Operation>,
+        reply: oneshot::Sender<Outcome>,
+    },
     Stop,
+    /// Forgets stream records of a table.
+    Trim {
+        table: Arc<str>,
+        upto: i64,
+        reply: oneshot::Sender<Result<(), String>>,
+    },
 }
 
 /// The thread and its queue.
@@ -87,20 +110,29 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    pub fn in_memory() -> Result<Self, String> {
-        let database = Database::memory().map_err(|error| error.to_string())?;
-        Self::start(Store { database, log: None })
+    /// A database that dies with the process. With a stream it has a name, which a second connection finds it by.
+    pub fn in_memory(streams: bool) -> Result<Self, String> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if !streams {
+            let database = Database::memory().map_err(|error| error.to_string())?;
+            return Self::start(Store { database, log: None, tail: None });
+        }
+        let name = format!("file:portunus-{}?mode=memory&cache=shared", NEXT.fetch_add(1, Ordering::Relaxed));
+        let database = Database::new(&name).map_err(|error| error.to_string())?;
+        let tail = Some(Tail::open(&name).map_err(|error| error.to_string())?);
+        Self::start(Store { database, log: None, tail })
     }
 
-    pub fn on_file(directory: &Path, file: &str) -> Result<Self, String> {
+    pub fn on_file(directory: &Path, file: &str, streams: bool) -> Result<Self, String> {
         std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
         let path = directory.join(file);
         let text = path.to_str().ok_or("the data directory's name is not UTF-8")?;
         let database = Database::new(text).map_err(|error| error.to_string())?;
         // The only public way to `synchronous = NORMAL`: leaving bulk loading sets it.
         database.enable_bulk_loading().and_then(|()| database.disable_bulk_loading()).map_err(|e| e.to_string())?;
+        let tail = streams.then(|| Tail::open(text)).transpose().map_err(|error| error.to_string())?;
         let log = Log { path: directory.join(format!("{file}-wal")), file: None };
-        Self::start(Store { database, log: Some(log) })
+        Self::start(Store { database, log: Some(log), tail })
     }
 
     fn start(store: Store) -> Result<Self, String> {
@@ -127,6 +159,8 @@ struct Store {
     database: Database,
     /// The write-ahead log to sync; none in memory.
     log: Option<Log>,
+    /// Where the stream is read, if there is one.
+    tail: Option<Tail>,
 }
 
 impl Store {
@@ -145,17 +179,32 @@ impl Store {
     fn batch(&mut self, first: Job, jobs: &mpsc::Receiver<Job>, done: &mut Vec<Done>) -> bool {
         let mut next = Some(first);
         while let Some(job) = next {
-            let Job::Run { operation, reply } = job else { return true };
-            let wrote = operation.writes();
-            let outcome = run(&self.database, *operation);
-            if self.log.is_none() {
-                answer(reply, outcome);
-            } else {
-                done.push(Done { reply, outcome, wrote });
+            match job {
+                Job::Run { operation, reply } => self.run(*operation, reply, done),
+                Job::Read { table, after, limit, reply } => {
+                    answer(reply, self.tail(|tail| tail.read(&table, after, limit)));
+                }
+                Job::Trim { table, upto, reply } => answer(reply, self.tail(|tail| tail.trim(&table, upto))),
+                Job::Stop => return true,
             }
             next = if done.len() < BATCH { jobs.try_recv().ok() } else { None };
         }
         false
+    }
+
+    fn run(&self, operation: Operation, reply: oneshot::Sender<Outcome>, done: &mut Vec<Done>) {
+        let wrote = operation.writes();
+        let outcome = run(&self.database, operation);
+        if self.log.is_none() {
+            answer(reply, outcome);
+        } else {
+            done.push(Done { reply, outcome, wrote });
+        }
+    }
+
+    fn tail<T>(&self, ask: impl FnOnce(&Tail) -> rusqlite::Result<T>) -> Result<T, String> {
+        let tail = self.tail.as_ref().ok_or("the embedded database was opened without a stream")?;
+        ask(tail).map_err(|error| error.to_string())
     }
 
     fn answer(&mut self, done: &mut Vec<Done>) {
@@ -174,7 +223,7 @@ impl Store {
 }
 
 /// A caller that has gone away does not want its answer.
-fn answer(reply: oneshot::Sender<Outcome>, outcome: Outcome) {
+fn answer<T>(reply: oneshot::Sender<T>, outcome: T) {
     drop(reply.send(outcome));
 }
 

@@ -1,7 +1,7 @@
 //! What a counter adds up.
 
 use crate::{
-    calls::CallItem,
+    calls::{CallImage, CallItem},
     table::{Item, Update},
 };
 use domain::{Usd, call::UsageSource};
@@ -47,15 +47,13 @@ impl Total {
         }
     }
 
-    /// What a record adds: all of it, or its difference from what was counted before.
-    pub(super) fn change(counted: Option<&CallItem>, new: &CallItem) -> Self {
-        match counted {
-            None => Self::of_call(new),
-            Some(old) => Self::of_call(new).minus(&Self::of_call(old)),
-        }
+    /// What one image of the stream adds: a record, or what a correction changes.
+    pub fn of_image(image: &CallImage) -> Self {
+        let new = Self::of_call(&image.new);
+        image.old.as_ref().map_or(new, |old| new.minus(&Self::of_call(old)))
     }
 
-    fn minus(self, other: &Self) -> Self {
+    pub(super) fn minus(self, other: &Self) -> Self {
         Self {
             cost: self.cost.saturating_sub(other.cost),
             calls: self.calls - other.calls,

@@ -8,10 +8,10 @@ use crate::{
 use domain::{
     Json, KeyId, Secret,
     key::{Allowed, VirtualKey},
-    limit::{BudgetMode, Limits},
+    limit::{BudgetMode, Limits, ScopeId, ScopeKind},
     time::Period,
 };
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use stores::{
     alerts::{Claim, Claims, Outcome},
     keys::{KeyError, Keys, Peppers},
@@ -247,6 +247,6 @@ async fn m17_a_threshold_is_claimed_once(store: &Store) {
 
 /// A claim of one key.
 fn claim<'c>(window: &'c str, threshold: &str, by: &'c str) -> Claim<'c> {
-    static KEY: std::sync::LazyLock<domain::KeyId> = std::sync::LazyLock::new(|| "key_a".into());
-    Claim { key: &KEY, window, threshold: threshold.to_owned(), by, lasts: false }
+    static SCOPE: LazyLock<ScopeId> = LazyLock::new(|| ScopeId::new(ScopeKind::Key, "key_a"));
+    Claim { scope: &SCOPE, window, threshold: threshold.to_owned(), by, lasts: false }
 }

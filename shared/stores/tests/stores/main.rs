@@ -20,6 +20,7 @@ mod loopback;
 mod model;
 mod responses;
 mod rollups;
+mod stream;
 mod table;
 
 /// Each behaviour, on every kind of table. The emulator's tests pass without one: see `Store::emulator`.

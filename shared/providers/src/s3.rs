@@ -1,7 +1,6 @@
-//! Objects in S3, asked for under the gateway's own role with one signed request.
+//! S3, asked under the gateway's own role with one signed request.
 
-use super::{Unfetched, get};
-use crate::{Aws, Dialer};
+use crate::{Aws, Dialer, Failure};
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::{
@@ -11,23 +10,69 @@ use aws_sigv4::{
     },
     sign::v4,
 };
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use config::media::is_bucket;
 use domain::{Clock, time::SystemClock};
 use http::{HeaderName, HeaderValue, Response};
 use reqwest::{Body, Method, Request, Url};
-use std::time::{Duration, UNIX_EPOCH};
+use sha2::{Digest, Sha256};
+use std::{
+    fmt,
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// Says where a bucket is to whoever asked elsewhere.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 const BUCKET_OWNER: &str = "x-amz-expected-bucket-owner";
+/// Buckets under Object Lock take no object without one.
+const CHECKSUM: &str = "x-amz-checksum-sha256";
 
-/// S3, as this process may read from it.
+/// S3, as far as this process's role goes.
+#[derive(Clone)]
 pub struct S3 {
     dialer: Dialer,
     credentials: SharedCredentialsProvider,
     region: String,
     /// Another endpoint than AWS's, from the environment.
     endpoint: Option<String>,
+}
+
+/// What is asked of S3.
+pub struct Ask<'a> {
+    pub method: Method,
+    pub bucket: &'a str,
+    /// Empty for the bucket itself.
+    pub key: &'a str,
+    /// With its question mark; empty for none.
+    pub query: &'a str,
+    /// The account that must own the bucket.
+    pub owner: Option<&'a str>,
+    pub body: Option<&'a [u8]>,
+}
+
+impl<'a> Ask<'a> {
+    /// Asks for an object.
+    pub fn get(bucket: &'a str, key: &'a str) -> Self {
+        Self { method: Method::GET, bucket, key, query: "", owner: None, body: None }
+    }
+}
+
+/// S3 was not asked, or did not answer.
+#[derive(Debug)]
+pub enum Unasked {
+    BadAddress,
+    Failed(Failure),
+    NoCredentials,
+}
+
+impl fmt::Display for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadAddress => f.write_str("no address"),
+            Self::Failed(failure) => write!(f, "{:?}", failure.fault),
+            Self::NoCredentials => f.write_str("no credentials"),
+        }
+    }
 }
 
 /// Bucket and key of `s3://bucket/key`.
@@ -52,34 +97,35 @@ impl S3 {
         Some(S3 { dialer, credentials: sdk.credentials_provider()?, region, endpoint })
     }
 
-    /// Asks for an object; where the bucket turns out to be in another region, there.
-    pub async fn get(&self, bucket: &str, key: &str, owner: Option<&str>) -> Result<Response<Body>, Unfetched> {
-        let answer = self.ask(&self.region, bucket, key, owner).await?;
+    /// Asks; where the bucket turns out to be in another region, there.
+    ///
+    /// # Errors
+    /// [`Unasked`].
+    pub async fn ask(&self, asked: &Ask<'_>) -> Result<Response<Body>, Unasked> {
+        let answer = self.ask_in(&self.region, asked).await?;
         let elsewhere = answer.headers().get(BUCKET_REGION).and_then(|region| region.to_str().ok());
         let elsewhere = elsewhere.filter(|region| *region != self.region && is_region(region)).map(str::to_owned);
         match elsewhere {
-            Some(region) if matches!(answer.status().as_u16(), 301 | 307 | 400) => {
-                self.ask(&region, bucket, key, owner).await
-            }
+            Some(region) if matches!(answer.status().as_u16(), 301 | 307 | 400) => self.ask_in(&region, asked).await,
             _ => Ok(answer),
         }
     }
 
-    async fn ask(
-        &self,
-        region: &str,
-        bucket: &str,
-        key: &str,
-        owner: Option<&str>,
-    ) -> Result<Response<Body>, Unfetched> {
-        let url = Url::parse(&self.url(region, bucket, key)).map_err(|_| Unfetched::BadAddress)?;
-        let mut request = Request::new(Method::GET, url);
-        if let Some(owner) = owner {
-            let owner = HeaderValue::from_str(owner).map_err(|_| Unfetched::BadAddress)?;
+    async fn ask_in(&self, region: &str, asked: &Ask<'_>) -> Result<Response<Body>, Unasked> {
+        let url = format!("{}{}", self.url(region, asked.bucket, asked.key), asked.query);
+        let mut request = Request::new(asked.method.clone(), Url::parse(&url).map_err(|_| Unasked::BadAddress)?);
+        let body = asked.body.unwrap_or_default();
+        if asked.body.is_some() {
+            let sum = BASE64.encode(Sha256::digest(body));
+            request.headers_mut().insert(CHECKSUM, HeaderValue::from_str(&sum).map_err(|_| Unasked::BadAddress)?);
+        }
+        if let Some(owner) = asked.owner {
+            let owner = HeaderValue::from_str(owner).map_err(|_| Unasked::BadAddress)?;
             request.headers_mut().insert(BUCKET_OWNER, owner);
         }
-        self.sign(&mut request, region).await.ok_or(Unfetched::Unreachable)?;
-        get(&self.dialer, request).await
+        self.sign(&mut request, region, body).await.ok_or(Unasked::NoCredentials)?;
+        *request.body_mut() = asked.body.map(|body| Body::from(body.to_vec()));
+        self.dialer.send(request, None, None).await.map_err(Unasked::Failed)
     }
 
     /// The object's address; a bucket with dots has no host name that its certificate covers.
@@ -93,7 +139,7 @@ impl S3 {
     }
 
     /// Adds the signature; `None` without credentials.
-    async fn sign(&self, request: &mut Request, region: &str) -> Option<()> {
+    async fn sign(&self, request: &mut Request, region: &str, body: &[u8]) -> Option<()> {
         let credentials = self.credentials.provide_credentials().await.ok()?;
         let identity = credentials.into();
         let mut settings = SigningSettings::default();
@@ -105,8 +151,13 @@ impl S3 {
         let params = params.time(now).settings(settings).build().ok()?.into();
         let headers: Vec<(&str, &str)> =
             request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
-        let signable =
-            SignableRequest::new("GET", request.url().as_str(), headers.into_iter(), SignableBody::Bytes(b"")).ok()?;
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            request.url().as_str(),
+            headers.into_iter(),
+            SignableBody::Bytes(body),
+        )
+        .ok()?;
         let (signed, _) = sign(signable, &params).ok()?.into_parts();
         for (name, value) in signed.headers() {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;

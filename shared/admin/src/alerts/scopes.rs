@@ -1,0 +1,94 @@
+//! Whose budgets are watched: a key's own, and those of what it belongs to.
+
+use super::thresholds::{self, Threshold};
+use domain::{
+    Timestamp, Usd,
+    group::Group,
+    key::VirtualKey,
+    limit::{Bound, Limits, ScopeId, ScopeKind},
+    time::Period,
+};
+use stores::rollups::Subject;
+
+/// A key or a group.
+pub struct Watched {
+    pub id: ScopeId,
+    pub name: String,
+    pub team_id: Option<String>,
+    pub created_at: Timestamp,
+    /// If it is one.
+    pub key: Option<VirtualKey>,
+    limits: Limits,
+    bounds: Vec<Bound>,
+}
+
+/// One window of a scope, and what is told of it.
+pub struct Watch {
+    pub window: String,
+    pub period: Period,
+    /// The budget; none where there is a soft one only.
+    pub bound: Option<Bound>,
+    pub soft: Option<Usd>,
+    pub thresholds: Vec<Threshold>,
+    /// A moment of the window.
+    pub at: Timestamp,
+}
+
+impl Watched {
+    pub fn of_key(key: &VirtualKey) -> Self {
+        Self {
+            id: key.scope(),
+            name: key.name.clone(),
+            team_id: key.team_id.clone(),
+            created_at: key.created_at,
+            key: Some(key.clone()),
+            limits: key.limits.clone(),
+            bounds: key.bounds(),
+        }
+    }
+
+    pub fn of_group(group: &Group) -> Self {
+        Self {
+            id: group.scope(),
+            name: group.name.clone(),
+            team_id: group.team_id.clone(),
+            created_at: group.created_at,
+            key: None,
+            limits: group.limits.clone(),
+            bounds: group.bounds(),
+        }
+    }
+
+    /// Its windows at a moment. The soft budget counts in the window of the first budget.
+    pub fn watches(&self, shares: &[u32], at: Timestamp) -> Vec<Watch> {
+        let of_first = |n: usize| self.limits.soft_budget.filter(|_| n == 0);
+        let mut watches: Vec<Watch> = self
+            .bounds
+            .iter()
+            .enumerate()
+            .map(|(n, bound)| watch(bound.budget.period, Some(bound.clone()), of_first(n), shares, at))
+            .collect();
+        if self.bounds.is_empty() && self.limits.soft_budget.is_some() {
+            watches.push(watch(self.limits.budget_period, None, self.limits.soft_budget, shares, at));
+        }
+        watches
+    }
+
+    /// Under which name its calls are counted, if they are.
+    pub fn subject(&self) -> Option<Subject> {
+        let id = self.id.id.clone();
+        match self.id.kind {
+            ScopeKind::Key => Some(Subject::Key(id.into())),
+            ScopeKind::Organization => Some(Subject::Organization(id)),
+            ScopeKind::Project => Some(Subject::Project(id)),
+            ScopeKind::Team => Some(Subject::Team(id)),
+            ScopeKind::User => Some(Subject::User(id)),
+            ScopeKind::Global | ScopeKind::Model | ScopeKind::Provider | ScopeKind::Tag => None,
+        }
+    }
+}
+
+fn watch(period: Period, bound: Option<Bound>, soft: Option<Usd>, shares: &[u32], at: Timestamp) -> Watch {
+    let thresholds = thresholds::of(bound.as_ref().map(|bound| bound.budget.max), soft, shares);
+    Watch { window: period.window(at), period, bound, soft, thresholds, at }
+}
