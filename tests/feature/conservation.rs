@@ -220,7 +220,8 @@ fn bill(portunus: &Portunus, records: &HashMap<CallId, CallItem>, calls: usize) 
         reported.insert(number(name).unwrap(), (input, usage.output));
     }
     assert!(reported.len() > calls / 2, "{}", reported.len());
-    for (n, usage) in &reported {
+    // What an upstream says after its stream has ended, nobody reads.
+    for (n, usage) in reported.iter().filter(|(n, _)| FATES[*n % FATES.len()] != "says-late") {
         assert_eq!(Some(usage), billed.get(n), "call {n}: {}", FATES[n % FATES.len()]);
     }
 }

@@ -73,8 +73,12 @@ const REQUESTS: &[Parameter] = &[
 const USAGE: &[Parameter] = &[
     Parameter("from", Look::Matching("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), "The first day, in UTC."),
     Parameter("to", Look::Matching("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), "The last day, in UTC."),
-    Parameter("group_by", Look::Text, "What a line is about, several with commas; `day` unless given."),
-    Parameter("format", Look::Text, "`json` unless given."),
+    Parameter(
+        "group_by",
+        Look::Text,
+        "`day`, `organization`, `team`, `project`, `user`, `key`, `provider`, `model`, several with commas; `tag` alone or with `day`. `day` unless given.",
+    ),
+    Parameter("format", Look::Text, "`json` unless given, `csv`, or `focus` (without `group_by`)."),
 ];
 
 fn schema(name: &str) -> Value {
