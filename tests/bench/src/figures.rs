@@ -23,16 +23,22 @@ impl Times {
     }
 }
 
-/// One line: a figure for the upstream asked directly, for Portunus, and what lies between them.
-pub fn row(what: &str, direct: f64, through: f64, unit: &str) {
-    let difference = through - direct;
+/// One line: a figure for the upstream asked directly, through the bare pass-through and through Portunus, and what these add.
+pub fn row(what: &str, [direct, bare, through]: [f64; 3], unit: &str) {
+    let (floor, added) = (bare - direct, through - direct);
     println!(
-        "{what:<34} direct {direct:>10.1} {unit:<4} portunus {through:>10.1} {unit:<4} added {difference:>+9.1} {unit}"
+        "{what:<34} direct {direct:>8.1} {unit:<3} bare {bare:>8.1} {unit:<3} portunus {through:>8.1} {unit:<3} \
+         added {added:>+8.1} {unit:<3} (bare {floor:>+8.1} {unit})"
     );
 }
 
 /// One line of rates, where more is better.
-pub fn rate(what: &str, direct: f64, through: f64, unit: &str) {
-    let ratio = if direct > 0.0 { through / direct } else { 0.0 };
-    println!("{what:<34} direct {direct:>10.0} {unit:<4} portunus {through:>10.0} {unit:<4} ratio {ratio:>9.2}");
+pub fn rate(what: &str, [direct, bare, through]: [f64; 3], unit: &str) {
+    let share = |of: f64| if of > 0.0 { through / of } else { 0.0 };
+    println!(
+        "{what:<34} direct {direct:>8.0} {unit:<3} bare {bare:>8.0} {unit:<3} portunus {through:>8.0} {unit:<3} \
+         of direct {:>4.2}    of bare {:>4.2}",
+        share(direct),
+        share(bare)
+    );
 }

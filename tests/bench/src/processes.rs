@@ -58,6 +58,26 @@ impl Upstream {
     }
 }
 
+/// Makes this program the bare pass-through: where to listen and what to ask follow.
+pub const BARE: &str = "--bare-pass-through";
+
+/// The bare pass-through to the upstream.
+pub struct Bare {
+    _process: Running,
+    pub address: SocketAddr,
+}
+
+impl Bare {
+    pub async fn start(upstream: &Upstream) -> Result<Bare, Box<dyn Error>> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        let process = command.args([BARE, &address.to_string(), &upstream.address.to_string()]).spawn()?;
+        let bare = Bare { _process: Running(process), address };
+        listening(address).await?;
+        Ok(bare)
+    }
+}
+
 pub struct Gateway {
     process: Running,
     pub address: SocketAddr,

@@ -4,7 +4,7 @@ use crate::{
     Scale,
     client::Client,
     figures::{Times, rate, row},
-    processes::{Gateway, Kind, Upstream},
+    processes::{Bare, Gateway, Kind, Upstream},
 };
 use std::{error::Error, net::SocketAddr, time::Instant};
 
@@ -23,23 +23,31 @@ struct Side {
 const CONNECTIONS: usize = 64;
 
 /// Measures one gateway against the upstream behind it.
-pub async fn run(upstream: &Upstream, gateway: &Gateway, scale: Scale, kind: Kind) -> Result<(), Box<dyn Error>> {
-    let (mut direct, mut through) = (Side::default(), Side::default());
+pub async fn run(
+    upstream: &Upstream,
+    bare: &Bare,
+    gateway: &Gateway,
+    scale: Scale,
+    kind: Kind,
+) -> Result<(), Box<dyn Error>> {
+    let (mut direct, mut through, mut floor) = (Side::default(), Side::default(), Side::default());
     warm(upstream.address, "test-openai").await?;
+    warm(bare.address, "test-openai").await?;
     warm(gateway.address, &gateway.key).await?;
     for _ in 0..scale.rounds {
         direct.round(upstream.address, "test-openai", scale).await?;
+        floor.round(bare.address, "test-openai", scale).await?;
         through.round(gateway.address, &gateway.key, scale).await?;
     }
-    let (d, t) = (&mut direct, &mut through);
-    row("1 connection, p50", d.alone.percentile(50), t.alone.percentile(50), "us");
-    row("1 connection, p99", d.alone.percentile(99), t.alone.percentile(99), "us");
-    row("64 connections, p50", d.together.percentile(50), t.together.percentile(50), "us");
-    row("64 connections, p99", d.together.percentile(99), t.together.percentile(99), "us");
-    rate("requests a second, 64 connections", d.calls as f64 / d.seconds, t.calls as f64 / t.seconds, "/s");
+    let mut sides = [&mut direct, &mut floor, &mut through];
+    row("1 connection, p50", sides.each_mut().map(|side| side.alone.percentile(50)), "us");
+    row("1 connection, p99", sides.each_mut().map(|side| side.alone.percentile(99)), "us");
+    row("64 connections, p50", sides.each_mut().map(|side| side.together.percentile(50)), "us");
+    row("64 connections, p99", sides.each_mut().map(|side| side.together.percentile(99)), "us");
+    rate("requests a second, 64 connections", sides.each_ref().map(|side| side.calls as f64 / side.seconds), "/s");
     if kind == Kind::NoopTable {
-        row("first chunk of a stream, p50", d.first_chunk.percentile(50), t.first_chunk.percentile(50), "us");
-        rate("streamed chunks a second", d.chunks as f64 / d.stream_seconds, t.chunks as f64 / t.stream_seconds, "/s");
+        row("first chunk of a stream, p50", sides.each_mut().map(|side| side.first_chunk.percentile(50)), "us");
+        rate("streamed chunks a second", sides.each_ref().map(|side| side.chunks as f64 / side.stream_seconds), "/s");
     }
     let peak = gateway.resident_kib("VmHWM:") as f64 / 1024.0;
     println!("memory: idle {:.1} MB, peak {peak:.1} MB", gateway.idle_kib as f64 / 1024.0);
