@@ -30,7 +30,7 @@ pub struct CallItem {
 impl CallItem {
     /// Where the record of `call` lies.
     pub fn key_of(call: &CallId) -> Key {
-        Key::new(format!("CALL#{call}"), "CALL")
+        Key::new(["CALL#", call.as_str()].concat(), "CALL")
     }
 
     /// The item to store.
@@ -38,47 +38,47 @@ impl CallItem {
         let record = &self.record;
         let key = Self::key_of(&record.call);
         let item = Item::at(key.pk, key.sk)
-            .with("st", record.state.name())
-            .with("cost", record.cost)
-            .with("cost0", self.first_cost)
-            .with("lane", self.lane.as_str())
-            .with("win", self.window.as_str())
-            .with("w", self.held)
-            .with("key", self.key.as_str())
-            .with("ended_at", record.ended_at);
+            .and("st", record.state.name())
+            .and("cost", record.cost)
+            .and("cost0", self.first_cost)
+            .and("lane", self.lane.as_str())
+            .and("win", self.window.as_str())
+            .and("w", self.held)
+            .and("key", self.key.as_str())
+            .and("ended_at", record.ended_at);
         // Of a call that nobody spoke for, nothing else is known.
-        if record.state == State::Expired { item.with("attempts", 0_u32) } else { self.with_outcome(item) }
+        if record.state == State::Expired { item.and("attempts", 0_u32) } else { self.with_outcome(item) }
     }
 
     fn with_outcome(&self, item: Item) -> Item {
         let record = &self.record;
         let usage = &record.usage;
-        item.with("wire", record.wire.as_str())
-            .with("alias", record.alias.as_str())
-            .with("provider", record.provider.as_str())
-            .with("model", record.model.as_str())
-            .with_some("region", record.region.as_deref())
-            .with_some("input", some(usage.input))
-            .with_some("cache_read", some(usage.cache_read))
-            .with_some("cache_write", some(usage.cache_write))
-            .with_some("cache_write_1h", some(usage.cache_write_1h))
-            .with_some("output", some(usage.output))
-            .with_some("reasoning", some(usage.reasoning))
-            .with("usage_source", record.usage_source.name())
-            .with_some("unpriced", record.unpriced.then_some(true))
-            .with("status", u32::from(record.status))
-            .with_some("error", record.error.as_deref())
-            .with_some("over_rate", record.over_rate.then_some(true))
-            .with_some("streamed", record.streamed.then_some(true))
-            .with_some("attempts", (record.attempts != 1).then_some(record.attempts))
-            .with("started_at", record.started_at)
-            .with_some("first_byte_ms", record.first_byte_ms)
-            .with_some("team_id", record.team_id.as_deref())
-            .with_some("user_id", record.user_id.as_deref())
-            .with_some("organization_id", record.organization_id.as_deref())
-            .with_some("project_id", record.project_id.as_deref())
-            .with_some("tags", table::labels(&record.tags))
-            .with_some("client_request_id", record.client_request_id.as_deref())
+        item.and("wire", record.wire.as_str())
+            .and("alias", record.alias.as_str())
+            .and("provider", record.provider.as_str())
+            .and("model", record.model.as_str())
+            .and_some("region", record.region.as_deref())
+            .and_some("input", some(usage.input))
+            .and_some("cache_read", some(usage.cache_read))
+            .and_some("cache_write", some(usage.cache_write))
+            .and_some("cache_write_1h", some(usage.cache_write_1h))
+            .and_some("output", some(usage.output))
+            .and_some("reasoning", some(usage.reasoning))
+            .and("usage_source", record.usage_source.name())
+            .and_some("unpriced", record.unpriced.then_some(true))
+            .and("status", u32::from(record.status))
+            .and_some("error", record.error.as_deref())
+            .and_some("over_rate", record.over_rate.then_some(true))
+            .and_some("streamed", record.streamed.then_some(true))
+            .and_some("attempts", (record.attempts != 1).then_some(record.attempts))
+            .and("started_at", record.started_at)
+            .and_some("first_byte_ms", record.first_byte_ms)
+            .and_some("team_id", record.team_id.as_deref())
+            .and_some("user_id", record.user_id.as_deref())
+            .and_some("organization_id", record.organization_id.as_deref())
+            .and_some("project_id", record.project_id.as_deref())
+            .and_some("tags", table::labels(&record.tags))
+            .and_some("client_request_id", record.client_request_id.as_deref())
     }
 
     /// Reads a stored item; `None` if it is not a call record.

@@ -50,7 +50,7 @@ impl Chain {
     pub fn of(key: &VirtualKey, bounds: &[Bound], now: Timestamp) -> Self {
         let window = key.limits.budget_period.window(now);
         if bounds.is_empty() {
-            return Self { scopes: Vec::new(), code: format!("{window}|{FREE}"), window };
+            return Self { scopes: Vec::new(), code: [&window, "|", FREE].concat(), window };
         }
         let scopes: Vec<Scope> = bounds.iter().map(|bound| Scope::of(bound, now)).collect();
         let code = format!("{}|{}", windows(&window, bounds, now), members(&scopes));

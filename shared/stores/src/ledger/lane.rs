@@ -6,6 +6,7 @@ use domain::{
     call::{Ask, Reservation},
     key::VirtualKey,
 };
+use itoa::Buffer;
 
 /// One call's money, as the lane keeps it: `"<expiry in seconds>,<W>,<ambiguous>,<window>"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,11 @@ impl Hold {
     }
 
     pub fn text(&self) -> String {
-        format!("{},{},{},{}", self.expires, self.worst.pico(), self.ambiguous.pico(), self.window)
+        let (mut expires, mut worst, mut ambiguous) = (Buffer::new(), Buffer::new(), Buffer::new());
+        let worst = worst.format(self.worst.pico());
+        let ambiguous = ambiguous.format(self.ambiguous.pico());
+        let parts = [expires.format(self.expires), ",", worst, ",", ambiguous, ",", &self.window];
+        parts.into_iter().fold(String::with_capacity(96), |text, part| text + part)
     }
 
     pub fn parse(text: &str) -> Option<Self> {
@@ -90,7 +95,7 @@ fn lane_of(key: &VirtualKey, call: &CallId) -> String {
 }
 
 pub fn lane(key: &KeyId, number: u32) -> String {
-    format!("{key}#{number}")
+    [key.as_str(), "#", Buffer::new().format(number)].concat()
 }
 
 /// The key that owns a lane.
@@ -98,20 +103,28 @@ pub fn owner(lane: &str) -> KeyId {
     KeyId::from(lane.rsplit_once('#').map_or(lane, |(key, _)| key))
 }
 
+/// A name behind the mark of its kind.
+fn marked(mark: &str, name: &str) -> String {
+    let mut text = String::with_capacity(mark.len() + name.len());
+    text.push_str(mark);
+    text.push_str(name);
+    text
+}
+
 pub fn lane_key(lane: &str) -> Key {
-    Key::new(format!("LANE#{lane}"), "LANE")
+    Key::new(marked("LANE#", lane), "LANE")
 }
 
 pub fn free_name(window: &str) -> String {
-    format!("a:{window}")
+    marked("a:", window)
 }
 
 pub fn spent_name(window: &str) -> String {
-    format!("s:{window}")
+    marked("s:", window)
 }
 
 pub fn hold_name(call: &CallId) -> String {
-    format!("h:{call}")
+    marked("h:", call.as_str())
 }
 
 /// Money lent to the lane and not held; `None` before its first loan in the window.

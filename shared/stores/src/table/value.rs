@@ -115,6 +115,23 @@ impl Item {
         self
     }
 
+    /// This item with one more attribute, which it does not have yet: it is not looked for.
+    #[must_use]
+    pub(crate) fn and(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        debug_assert!(self.value(name).is_none(), "the item has {name} already");
+        self.0.push((Name::Borrowed(name), value.into()));
+        self
+    }
+
+    /// The same, if there is a value for it.
+    #[must_use]
+    pub(crate) fn and_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.and(name, value),
+            None => self,
+        }
+    }
+
     /// This item without an attribute.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
