@@ -2,6 +2,8 @@
 //!
 //! `layout.md` beside this file lists every partition and sort key.
 
+/// Between our items and attribute values of DynamoDB's kind.
+mod attributes;
 /// A table that fails on purpose.
 pub mod chaos;
 /// The table, on DynamoDB.

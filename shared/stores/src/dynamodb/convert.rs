@@ -1,7 +1,7 @@
 //! Between our items and the SDK's, and from the SDK's errors to ours.
 
 use super::bind;
-use crate::table::{Item, Key, Reason, Returns, TableError, Value, Write};
+use crate::table::{Reason, Returns, TableError, Write};
 use aws_sdk_dynamodb::{
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::{
@@ -14,60 +14,11 @@ use aws_sdk_dynamodb::{
         TransactWriteItem,
     },
 };
-use std::collections::HashMap;
-
-type Attributes = HashMap<String, AttributeValue>;
-
 pub fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-pub fn to_value(value: &Value) -> AttributeValue {
-    match value {
-        Value::S(text) => AttributeValue::S(text.clone()),
-        Value::N(number) => AttributeValue::N(number.to_string()),
-        Value::Bool(truth) => AttributeValue::Bool(*truth),
-        Value::L(values) => AttributeValue::L(values.iter().map(to_value).collect()),
-        Value::M(map) => AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), to_value(value))).collect()),
-    }
-}
-
-fn from_value(value: AttributeValue) -> Result<Value, TableError> {
-    Ok(match value {
-        AttributeValue::S(text) => Value::S(text),
-        AttributeValue::N(number) => Value::N(number.parse().map_err(|_| foreign())?),
-        AttributeValue::Bool(truth) => Value::Bool(truth),
-        AttributeValue::L(values) => Value::L(values.into_iter().map(from_value).collect::<Result<_, _>>()?),
-        AttributeValue::M(map) => {
-            let entry = |(name, value)| Ok((name, from_value(value)?));
-            Value::M(map.into_iter().map(entry).collect::<Result<_, TableError>>()?)
-        }
-        _ => return Err(foreign()),
-    })
-}
-
-fn foreign() -> TableError {
-    TableError::Invalid("a stored item holds a value that this program never writes".to_owned())
-}
-
-pub fn to_item(item: &Item) -> Attributes {
-    item.iter().map(|(name, value)| (name.to_owned(), to_value(value))).collect()
-}
-
-pub fn from_item(attributes: Attributes) -> Result<Item, TableError> {
-    let entry = |(name, value)| Ok((name, from_value(value)?));
-    attributes.into_iter().map(entry).collect()
-}
-
-pub fn to_key(key: &Key) -> Attributes {
-    HashMap::from([("pk".to_owned(), text(&key.pk)), ("sk".to_owned(), text(&key.sk))])
-}
-
-pub fn from_key(attributes: Attributes) -> Result<Key, TableError> {
-    let item = from_item(attributes)?;
-    let part = |name| item.text(name).map(str::to_owned).ok_or_else(foreign);
-    Ok(Key { pk: part("pk")?, sk: part("sk")? })
-}
+crate::attributes::conversions!(AttributeValue, truth: Bool);
 
 pub fn to_returns(returns: Returns) -> Option<ReturnValue> {
     match returns {

@@ -2,7 +2,7 @@
 
 use super::engine::{Answer, Job, Operation, Queue};
 use crate::table::{
-    Delete, Get, Item, Key, Page, Put, Query, Reason, Returns, Table, TableError, Terms, Update, Value, Write,
+    Delete, Get, Item, Page, Put, Query, Reason, Returns, Table, TableError, Terms, Update, Value, Write,
 };
 use async_trait::async_trait;
 use dynoxide::{
@@ -21,8 +21,6 @@ use dynoxide::{
 };
 use std::collections::HashMap;
 use tokio::sync::oneshot;
-
-type Attributes = HashMap<String, AttributeValue>;
 
 /// The six verbs, handed to the engine's thread. The engine neither throttles nor loses answers: no retries.
 #[derive(Clone, Debug)]
@@ -204,49 +202,7 @@ fn returns(returns: Returns) -> Option<String> {
     }
 }
 
-fn to_value(value: &Value) -> AttributeValue {
-    match value {
-        Value::S(text) => AttributeValue::S(text.clone()),
-        Value::N(number) => AttributeValue::N(number.to_string()),
-        Value::Bool(truth) => AttributeValue::BOOL(*truth),
-        Value::L(values) => AttributeValue::L(values.iter().map(to_value).collect()),
-        Value::M(map) => AttributeValue::M(map.iter().map(|(name, value)| (name.clone(), to_value(value))).collect()),
-    }
-}
-
-fn from_value(value: AttributeValue) -> Result<Value, TableError> {
-    Ok(match value {
-        AttributeValue::S(text) => Value::S(text),
-        AttributeValue::N(number) => Value::N(number.parse().map_err(|_| foreign())?),
-        AttributeValue::BOOL(truth) => Value::Bool(truth),
-        AttributeValue::L(values) => Value::L(values.into_iter().map(from_value).collect::<Result<_, _>>()?),
-        AttributeValue::M(map) => {
-            let entry = |(name, value)| Ok((name, from_value(value)?));
-            Value::M(map.into_iter().map(entry).collect::<Result<_, TableError>>()?)
-        }
-        _ => return Err(foreign()),
-    })
-}
-
-fn to_item(item: &Item) -> Attributes {
-    item.iter().map(|(name, value)| (name.to_owned(), to_value(value))).collect()
-}
-
-fn from_item(attributes: Attributes) -> Result<Item, TableError> {
-    let entry = |(name, value)| Ok((name, from_value(value)?));
-    attributes.into_iter().map(entry).collect()
-}
-
-fn to_key(key: &Key) -> Attributes {
-    let text = |text: &String| AttributeValue::S(text.clone());
-    HashMap::from([("pk".to_owned(), text(&key.pk)), ("sk".to_owned(), text(&key.sk))])
-}
-
-fn from_key(attributes: Attributes) -> Result<Key, TableError> {
-    let item = from_item(attributes)?;
-    let part = |name| item.text(name).map(str::to_owned).ok_or_else(foreign);
-    Ok(Key { pk: part("pk")?, sk: part("sk")? })
-}
+crate::attributes::conversions!(AttributeValue, truth: BOOL);
 
 fn error(error: DynoxideError) -> TableError {
     match error {
@@ -269,10 +225,6 @@ fn reason(reason: CancellationReason) -> Result<Reason, TableError> {
         "ConditionalCheckFailed" => Reason::ConditionFailed { old: reason.item.map(from_item).transpose()? },
         code => Reason::Other(format!("{code}: {}", reason.message.unwrap_or_default())),
     })
-}
-
-fn foreign() -> TableError {
-    TableError::Invalid("a stored item holds a value that this program never writes".to_owned())
 }
 
 fn misheard() -> TableError {
