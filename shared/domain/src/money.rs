@@ -7,6 +7,7 @@ use std::{fmt, iter::Sum, str::FromStr};
 
 /// Picodollars in a dollar.
 const PICO: i128 = 1_000_000_000_000;
+const PICO_U64: u64 = 1_000_000_000_000;
 
 /// US dollars in whole picodollars (10⁻¹² dollars). May be negative only as a difference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,15 +134,31 @@ fn all_digits(text: &str) -> bool {
 /// Decimal dollars without trailing zeros: `0.0000015`, `12.5`, `0`.
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
         let pico = self.0.unsigned_abs();
-        let (whole, fraction) = (pico / PICO.unsigned_abs(), pico % PICO.unsigned_abs());
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
+        // Almost all amounts fit into 64 bits, whose division is one instruction.
+        let (whole, fraction) = match u64::try_from(pico) {
+            Ok(pico) => (u128::from(pico / PICO_U64), pico % PICO_U64),
+            Err(_) => (pico / u128::from(PICO_U64), (pico % u128::from(PICO_U64)) as u64),
+        };
+        if self.0 < 0 {
+            f.write_str("-")?;
         }
-        let fraction = format!("{fraction:012}");
-        write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+        match u64::try_from(whole) {
+            Ok(whole) => write!(f, "{whole}")?,
+            Err(_) => write!(f, "{whole}")?,
+        }
+        if fraction == 0 { Ok(()) } else { write_fraction(f, fraction) }
     }
+}
+
+/// A point and twelve digits without the zeros at their end.
+fn write_fraction(f: &mut fmt::Formatter<'_>, fraction: u64) -> fmt::Result {
+    let (mut text, mut rest) = (*b".000000000000", fraction);
+    for digit in text.iter_mut().skip(1).rev() {
+        *digit += (rest % 10) as u8;
+        rest /= 10;
+    }
+    f.write_str(std::str::from_utf8(&text).unwrap_or_default().trim_end_matches('0'))
 }
 
 impl Sum for Usd {
@@ -159,6 +176,19 @@ mod tests {
         for text in ["0", "1", "0.59", "12.5", "0.000000000001", "-3.25", "1000000000"] {
             assert_eq!(text.parse::<Usd>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn amounts_of_every_size_are_written_exactly() {
+        let large = u64::MAX as i128;
+        for pico in [1, 10, large - 1, large, large + 1, large * 1_000_000_000_007, i128::MAX] {
+            let (whole, fraction) = (pico / PICO, pico % PICO);
+            let long = format!("{whole}.{fraction:012}");
+            let short = long.trim_end_matches('0').trim_end_matches('.');
+            assert_eq!(Usd(pico).to_string(), short);
+            assert_eq!(Usd(-pico).to_string(), format!("-{short}"));
+        }
+        assert!(Usd(i128::MIN).to_string().starts_with("-170141183460469231731687303.715884"));
     }
 
     #[test]
