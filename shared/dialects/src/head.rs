@@ -155,7 +155,7 @@ fn field(out: &mut String, empty: &mut bool, key: &str, value: impl FnOnce(&mut 
         out.push(',');
     }
     *empty = false;
-    out.push_str(&write::quoted(key));
+    write::write_string(out, key);
     out.push(':');
     value(out);
 }

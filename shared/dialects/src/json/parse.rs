@@ -4,6 +4,8 @@ use super::{Kind, MAX_DEPTH, Node};
 use crate::malformed::Malformed;
 use std::{borrow::Cow, collections::HashSet};
 
+type Field<'a> = (Cow<'a, str>, Node<'a>);
+
 /// Objects larger than this are checked for duplicate keys with a set instead of pairwise.
 const PAIRWISE: usize = 16;
 
@@ -20,9 +22,9 @@ pub fn parse_answer(body: &[u8]) -> Result<Node<'_>, Malformed> {
 fn parse_with(body: &[u8], strict: bool) -> Result<Node<'_>, Malformed> {
     let text = std::str::from_utf8(body).map_err(|e| located(body, e.valid_up_to(), "invalid UTF-8"))?;
     let mut parser = Parser { text, at: 0, depth: 0, strict };
-    parser.document().map_err(|Stop { at, why, code }| {
-        let problem = located(body, at, why);
-        if let Some(code) = code { problem.with_code(code) } else { problem }
+    parser.document().map_err(|stop| {
+        let problem = located(body, stop.at, stop.why);
+        if let Some(code) = stop.code { problem.with_code(code) } else { problem }
     })
 }
 
@@ -32,6 +34,9 @@ fn located(body: &[u8], at: usize, why: impl Into<String>) -> Malformed {
     let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
     Malformed::invalid(format!("invalid JSON: {} at line {line} column {column}", why.into()))
 }
+
+/// Boxed, so that what is read without fault is handed up in little room.
+type Fault = Box<Stop>;
 
 struct Stop {
     at: usize,
@@ -47,7 +52,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn document(&mut self) -> Result<Node<'a>, Stop> {
+    fn document(&mut self) -> Result<Node<'a>, Fault> {
         self.skip_space();
         let node = self.value()?;
         self.skip_space();
@@ -57,11 +62,21 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
-    fn value(&mut self) -> Result<Node<'a>, Stop> {
+    fn value(&mut self) -> Result<Node<'a>, Fault> {
         let start = self.at;
         let kind = match self.peek() {
-            Some(b'{') => self.nested(Self::object)?,
-            Some(b'[') => self.nested(Self::array)?,
+            Some(b'{') => {
+                self.enter()?;
+                let fields = self.object()?;
+                self.depth -= 1;
+                Kind::Object(fields)
+            }
+            Some(b'[') => {
+                self.enter()?;
+                let elements = self.array()?;
+                self.depth -= 1;
+                Kind::Array(elements)
+            }
             Some(b'"') => Kind::String(self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b't') => self.word("true", Kind::Bool(true))?,
@@ -73,23 +88,21 @@ impl<'a> Parser<'a> {
         Ok(Node { raw: self.text.get(start..self.at).unwrap_or(""), kind })
     }
 
-    fn nested(&mut self, read: fn(&mut Self) -> Result<Kind<'a>, Stop>) -> Result<Kind<'a>, Stop> {
+    /// Past the bracket that begins an object or array.
+    fn enter(&mut self) -> Result<(), Fault> {
         if self.depth == MAX_DEPTH {
             return Err(self.stop(format!("nesting deeper than {MAX_DEPTH}")));
         }
         self.depth += 1;
         self.at += 1;
         self.skip_space();
-        let kind = read(self);
-        self.depth -= 1;
-        kind
+        Ok(())
     }
 
-    fn object(&mut self) -> Result<Kind<'a>, Stop> {
-        let mut fields: Vec<(Cow<'a, str>, Node<'a>)> = Vec::new();
-        let mut seen: HashSet<Cow<'a, str>> = HashSet::new();
+    fn object(&mut self) -> Result<Vec<Field<'a>>, Fault> {
+        let (mut fields, mut seen) = (Vec::new(), None);
         if self.eat(b'}') {
-            return Ok(Kind::Object(fields));
+            return Ok(fields);
         }
         loop {
             let key_at = self.at;
@@ -99,7 +112,7 @@ impl<'a> Parser<'a> {
             let key = self.string()?;
             if self.strict && is_duplicate(&fields, &mut seen, key.clone()) {
                 let why = format!("duplicate key `{}`", key.chars().take(64).collect::<String>());
-                return Err(Stop { at: key_at, why, code: Some("duplicate_key") });
+                return Err(Box::new(Stop { at: key_at, why, code: Some("duplicate_key") }));
             }
             self.skip_space();
             self.expect(b':')?;
@@ -107,30 +120,30 @@ impl<'a> Parser<'a> {
             fields.push((key, self.value()?));
             self.skip_space();
             if self.eat(b'}') {
-                return Ok(Kind::Object(fields));
+                return Ok(fields);
             }
             self.expect(b',')?;
             self.skip_space();
         }
     }
 
-    fn array(&mut self) -> Result<Kind<'a>, Stop> {
+    fn array(&mut self) -> Result<Vec<Node<'a>>, Fault> {
         let mut elements = Vec::new();
         if self.eat(b']') {
-            return Ok(Kind::Array(elements));
+            return Ok(elements);
         }
         loop {
             elements.push(self.value()?);
             self.skip_space();
             if self.eat(b']') {
-                return Ok(Kind::Array(elements));
+                return Ok(elements);
             }
             self.expect(b',')?;
             self.skip_space();
         }
     }
 
-    fn number(&mut self) -> Result<Kind<'a>, Stop> {
+    fn number(&mut self) -> Result<Kind<'a>, Fault> {
         self.eat(b'-');
         match self.peek() {
             Some(b'0') => self.at += 1,
@@ -150,7 +163,7 @@ impl<'a> Parser<'a> {
         Ok(Kind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), Stop> {
+    fn digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
@@ -158,7 +171,7 @@ impl<'a> Parser<'a> {
         if self.at == start { Err(self.stop("expected a digit")) } else { Ok(()) }
     }
 
-    fn word(&mut self, word: &str, kind: Kind<'a>) -> Result<Kind<'a>, Stop> {
+    fn word(&mut self, word: &str, kind: Kind<'a>) -> Result<Kind<'a>, Fault> {
         if self.rest().starts_with(word) {
             self.at += word.len();
             return Ok(kind);
@@ -167,11 +180,11 @@ impl<'a> Parser<'a> {
     }
 
     /// The string that begins here: borrowed if it has no escapes.
-    fn string(&mut self) -> Result<Cow<'a, str>, Stop> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.at += 1;
         let start = self.at;
         let plain = plain(self.rest().as_bytes());
-        self.at += plain.ok_or_else(|| self.stop_at_end("unterminated string"))?;
+        self.at += plain.ok_or_else(|| fault(self.text.len(), "unterminated string"))?;
         let text = self.text.get(start..self.at).unwrap_or("");
         if self.eat(b'"') {
             return Ok(Cow::Borrowed(text));
@@ -179,7 +192,7 @@ impl<'a> Parser<'a> {
         self.escaped(text.to_owned()).map(Cow::Owned)
     }
 
-    fn escaped(&mut self, mut text: String) -> Result<String, Stop> {
+    fn escaped(&mut self, mut text: String) -> Result<String, Fault> {
         loop {
             match self.peek() {
                 None => return Err(self.stop("unterminated string")),
@@ -199,7 +212,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, Stop> {
+    fn escape(&mut self) -> Result<char, Fault> {
         let start = self.at;
         self.at += 1;
         let escape = self.peek();
@@ -214,15 +227,15 @@ impl<'a> Parser<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.unicode(start),
-            _ => return Err(Stop { at: start, why: "an unknown escape".into(), code: None }),
+            _ => return Err(fault(start, "an unknown escape")),
         })
     }
 
     /// `\uXXXX`, and the second half of a surrogate pair.
-    fn unicode(&mut self, start: usize) -> Result<char, Stop> {
+    fn unicode(&mut self, start: usize) -> Result<char, Fault> {
         let first = self.hex4(start)?;
         if first == 0 && self.strict {
-            return Err(Stop { at: start, why: "a NUL character".into(), code: None });
+            return Err(fault(start, "a NUL character"));
         }
         if let Some(c) = char::from_u32(first) {
             return Ok(c);
@@ -238,14 +251,14 @@ impl<'a> Parser<'a> {
             self.at = low_at;
         }
         if self.strict {
-            return Err(Stop { at: start, why: "an unpaired surrogate".into(), code: None });
+            return Err(fault(start, "an unpaired surrogate"));
         }
         Ok(char::REPLACEMENT_CHARACTER)
     }
 
-    fn hex4(&mut self, start: usize) -> Result<u32, Stop> {
+    fn hex4(&mut self, start: usize) -> Result<u32, Fault> {
         let digits = self.text.get(self.at..self.at + 4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
-        let digits = digits.ok_or(Stop { at: start, why: "an escape without four hex digits".into(), code: None })?;
+        let digits = digits.ok_or_else(|| fault(start, "an escape without four hex digits"))?;
         self.at += 4;
         Ok(u32::from_str_radix(digits, 16).unwrap_or(0))
     }
@@ -264,7 +277,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Stop> {
+    fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         if self.eat(byte) { Ok(()) } else { Err(self.stop(format!("expected `{}`", char::from(byte)))) }
     }
 
@@ -274,18 +287,20 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn stop(&self, why: impl Into<String>) -> Stop {
+    #[cold]
+    fn stop(&self, why: impl Into<String>) -> Fault {
         let why = if self.at >= self.text.len() { "unexpected end".to_owned() } else { why.into() };
-        Stop { at: self.at, why, code: None }
-    }
-
-    fn stop_at_end(&self, why: &str) -> Stop {
-        Stop { at: self.text.len(), why: why.to_owned(), code: None }
+        fault(self.at, why)
     }
 }
 
+#[cold]
+fn fault(at: usize, why: impl Into<String>) -> Fault {
+    Box::new(Stop { at, why: why.into(), code: None })
+}
+
 /// How many bytes stand before a quote, a backslash or a control character; `None` if there is none of these.
-fn plain(bytes: &[u8]) -> Option<usize> {
+pub(super) fn plain(bytes: &[u8]) -> Option<usize> {
     let (words, tail) = bytes.as_chunks::<8>();
     let marked = words.iter().map(|word| marks(u64::from_le_bytes(*word)));
     if let Some((at, marks)) = marked.enumerate().find(|(_, marks)| *marks != 0) {
@@ -303,13 +318,11 @@ fn marks(word: u64) -> u64 {
     below(word ^ (ONES * 0x22), 1) | below(word ^ (ONES * 0x5c), 1) | below(word, 0x20)
 }
 
-fn is_duplicate<'a>(fields: &[(Cow<'a, str>, Node<'a>)], seen: &mut HashSet<Cow<'a, str>>, key: Cow<'a, str>) -> bool {
+fn is_duplicate<'a>(fields: &[Field<'a>], seen: &mut Option<HashSet<Cow<'a, str>>>, key: Cow<'a, str>) -> bool {
     if fields.len() < PAIRWISE {
         return fields.iter().any(|(name, _)| *name == key);
     }
-    if seen.is_empty() {
-        seen.extend(fields.iter().map(|(name, _)| name.clone()));
-    }
+    let seen = seen.get_or_insert_with(|| fields.iter().map(|(name, _)| name.clone()).collect());
     !seen.insert(key)
 }
 

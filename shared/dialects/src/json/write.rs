@@ -1,5 +1,6 @@
 //! Writes JSON text, keeping the pieces it is given as they were written.
 
+use super::parse::plain;
 use domain::Json;
 
 /// The text of one object.
@@ -171,10 +172,11 @@ fn write_array(out: &mut String, fill: impl FnOnce(&mut Array<'_>)) {
     out.push(']');
 }
 
-fn write_string(out: &mut String, text: &str) {
+/// `text` as a JSON string, at the end of `out`.
+pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    while let Some(at) = plain(rest.as_bytes()) {
         let (plain, from) = rest.split_at(at);
         out.push_str(plain);
         let mut chars = from.chars();
