@@ -26,11 +26,20 @@ pub struct StreamBody {
     abandon: Arc<Abandon>,
     pump: Option<Arc<dyn Pump>>,
     patience: Duration,
+    first: First,
+}
+
+/// What became of the first bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Expected,
+    Given,
+    Sent,
 }
 
 impl StreamBody {
     pub fn new(streamed: Streamed, pump: Option<Arc<dyn Pump>>, patience: Duration) -> Self {
-        Self { stream: Some(streamed.stream), abandon: streamed.abandon, pump, patience }
+        Self { stream: Some(streamed.stream), abandon: streamed.abandon, pump, patience, first: First::Expected }
     }
 }
 
@@ -39,8 +48,18 @@ impl Body for StreamBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // The server sends when the body has nothing more at hand. A provider that is fast has, so it is told otherwise
+        // once: the first bytes need not wait for those behind them.
+        if self.first == First::Given {
+            self.first = First::Sent;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
         let next = std::task::ready!(stream.poll_next_unpin(cx));
+        if self.first == First::Expected {
+            self.first = First::Given;
+        }
         if next.is_none() {
             self.stream = None;
         }
@@ -109,5 +128,27 @@ impl Drop for Kept {
             }
             .boxed(),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn the_first_bytes_do_not_wait_for_those_behind_them() {
+        let pieces = ["a", "b", "c"].map(|piece| Bytes::from_static(piece.as_bytes()));
+        let streamed = Streamed { stream: futures::stream::iter(pieces).boxed(), abandon: Arc::default() };
+        let mut body = StreamBody::new(streamed, None, Duration::ZERO);
+        let mut polled = || match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Ok(frame))) => {
+                frame.into_data().map_or("", |data| if data == "a" { "a" } else { "b or c" })
+            }
+            Poll::Ready(_) => "end",
+            Poll::Pending => "sends what it has",
+        };
+        let all: Vec<_> = (0..5).map(|_| polled()).collect();
+        assert_eq!(all, ["a", "sends what it has", "b or c", "b or c", "end"]);
     }
 }
