@@ -16,7 +16,7 @@ use domain::{
     group::{Group, GroupKind},
     key::{Allowed, VirtualKey},
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header};
 use std::sync::Arc;
 use stores::keys::Keys;
 
@@ -26,7 +26,12 @@ mod cache;
 pub use cache::CACHE_TTL_MS;
 
 /// Headers that carry a credential [K8].
-const CARRIERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+static CARRIERS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 
 /// Knows keys and tokens.
 pub struct Identity {
@@ -141,7 +146,7 @@ pub fn credential(headers: &HeaderMap, query: Option<&str>) -> Result<Option<Sec
         ));
     }
     let mut found: Option<&str> = None;
-    for name in CARRIERS {
+    for name in &CARRIERS {
         for value in headers.get_all(name) {
             let Some(text) = value.to_str().ok().and_then(|text| token(name, text)) else {
                 return Err(unauthenticated());
@@ -159,9 +164,9 @@ pub fn credential(headers: &HeaderMap, query: Option<&str>) -> Result<Option<Sec
 }
 
 /// The key in a header's value.
-fn token<'v>(header: &str, value: &'v str) -> Option<&'v str> {
+fn token<'v>(carrier: &HeaderName, value: &'v str) -> Option<&'v str> {
     let value = value.trim();
-    if header != "authorization" {
+    if *carrier != header::AUTHORIZATION {
         return Some(value).filter(|key| !key.is_empty());
     }
     let (scheme, key) = value.split_once(' ')?;

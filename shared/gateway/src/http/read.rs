@@ -8,6 +8,7 @@ use crate::{
 use axum::{body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
 use dialects::{
+    anthropic::betas::HEADER as BETAS,
     codec,
     head::{self, Head},
     json::{self, Node},
@@ -29,14 +30,18 @@ const GRACE: Duration = Duration::from_secs(10);
 const MAX_PAIRS: usize = 16;
 const MAX_PAIR_BYTES: usize = 512;
 
-/// Bedrock's own headers of InvokeModel that may go to it [H1].
-const BEDROCK: [&str; 5] = [
+/// Headers that may reach a provider of the caller's own dialect: Anthropic's, and Bedrock's of InvokeModel [H1].
+const FORWARDED: [&str; 6] = [
+    "anthropic-version",
     "x-amzn-bedrock-guardrailidentifier",
     "x-amzn-bedrock-guardrailversion",
     "x-amzn-bedrock-performanceconfig-latency",
     "x-amzn-bedrock-service-tier",
     "x-amzn-bedrock-trace",
 ];
+
+/// `x-portunus-timeout-ms`, as a name that is ready to be looked for.
+const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-portunus-timeout-ms");
 
 /// Content types of bodies that are blobs to the SDKs of their wire, which then name none, or this one.
 const BLOBS: [&str; 2] = ["", "application/octet-stream"];
@@ -109,26 +114,32 @@ fn accepted(api: Api) -> (bool, bool) {
     }
 }
 
-/// What the headers say to the gateway.
+/// What the headers say to the gateway. One walk over those that were sent: they are fewer than those that may be.
 pub fn extras(request: &Request) -> Result<Extras, Error> {
     let headers = request.headers();
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Ok(Extras {
+    let mut extras = Extras {
         credential: identity::credential(headers, request.uri().query())?,
         client_ip: request.extensions().get::<super::ClientIp>().map(|ip| ip.0.clone()),
-        client_request_id: text("x-request-id").filter(|id| id.len() <= 128),
-        tags: tags(headers)?,
-        provider: text("x-portunus-provider"),
-        priority: priority(headers)?,
-        forward: forward(headers),
-        betas: betas::asked(headers),
-    })
+        ..Extras::default()
+    };
+    for name in headers.keys() {
+        match name.as_str() {
+            "x-request-id" => extras.client_request_id = text(headers, name).filter(|id| id.len() <= 128),
+            "x-portunus-provider" => extras.provider = text(headers, name),
+            "x-portunus-tags" | "x-portunus-metadata" if extras.tags.is_empty() => extras.tags = tags(headers)?,
+            "x-portunus-priority" => extras.priority = priority(headers)?,
+            BETAS => extras.betas = betas::asked(headers),
+            known if FORWARDED.contains(&known) => {
+                extras.forward.extend(headers.get(name).map(|value| (name.clone(), value.clone())));
+            }
+            _ => {}
+        }
+    }
+    Ok(extras)
 }
 
-/// Headers that may reach a provider of the caller's own dialect [H1].
-fn forward(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let names = std::iter::once("anthropic-version").chain(BEDROCK).map(HeaderName::from_static);
-    names.filter_map(|name| headers.get(&name).map(|value| (name.clone(), value.clone()))).collect()
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// `x-portunus-tags: a,b` and `x-portunus-metadata: {json of strings}`.
@@ -167,7 +178,7 @@ fn priority(headers: &HeaderMap) -> Result<Option<Priority>, Error> {
 
 /// `x-portunus-timeout-ms`.
 pub fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
-    let Some(value) = headers.get("x-portunus-timeout-ms") else { return Ok(None) };
+    let Some(value) = headers.get(TIMEOUT_MS) else { return Ok(None) };
     let millis =
         value.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit())).and_then(|t| t.parse().ok());
     millis
@@ -228,7 +239,7 @@ pub async fn request<'a>(call: &Call, body: &'a Bytes) -> Result<Read<'a>, Error
             Ok(of_service(node, Asked { service, ask, form: None }))
         }
         (Api::Service(service), Some(boundary)) => {
-            let form = super::form::read(body, &boundary).await?;
+            let form = Box::pin(super::form::read(body, &boundary)).await?;
             let ask = offer(service).ask(&Said::Form(&form), &call.envelope())?;
             let nothing = Node { raw: "null", kind: json::Kind::Null };
             Ok(of_service(nothing, Asked { service, ask, form: Some(form) }))

@@ -21,6 +21,25 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The gateway's own headers: names that are made when it is built, not when it answers.
+mod name {
+    use http::HeaderName;
+
+    pub const PROVIDER: HeaderName = HeaderName::from_static("x-portunus-provider");
+    pub const MODEL: HeaderName = HeaderName::from_static("x-portunus-model");
+    pub const REGION: HeaderName = HeaderName::from_static("x-portunus-region");
+    pub const ATTEMPTS: HeaderName = HeaderName::from_static("x-portunus-attempts");
+    pub const CACHE: HeaderName = HeaderName::from_static("x-portunus-cache");
+    pub const LATENCY_MS: HeaderName = HeaderName::from_static("x-portunus-latency-ms");
+    pub const OVERHEAD_MS: HeaderName = HeaderName::from_static("x-portunus-overhead-ms");
+    pub const COST_USD: HeaderName = HeaderName::from_static("x-portunus-cost-usd");
+    pub const COST_BOUND_USD: HeaderName = HeaderName::from_static("x-portunus-cost-bound-usd");
+    pub const DROPPED: HeaderName = HeaderName::from_static("x-portunus-dropped");
+    pub const BUDGET_REMAINING_USD: HeaderName = HeaderName::from_static("x-portunus-budget-remaining-usd");
+    pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+    pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+}
+
 const JSON: &str = "application/json";
 
 /// The gateway's own facts about a call, known before its answer.
@@ -55,7 +74,7 @@ impl Facts {
     pub fn whole(&self, config: &Config, about: &About, body: Bytes, settled: &Settled) -> Answer {
         let mut headers = self.headers(about);
         if !settled.unpriced {
-            push(&mut headers, "x-portunus-cost-usd", &settled.cost.to_string());
+            push(&mut headers, name::COST_USD, &settled.cost.to_string());
         }
         // What was held and not spent is the key's again.
         let left = self.remaining.map(|left| left.saturating_add(self.worst).saturating_sub(settled.cost));
@@ -73,7 +92,7 @@ impl Facts {
     /// A stream, to be settled in its tail.
     pub fn stream(&self, about: &About, streamed: Streamed) -> Answer {
         let mut headers = self.headers(about);
-        push(&mut headers, "x-portunus-cost-bound-usd", &self.worst_case.to_string());
+        push(&mut headers, name::COST_BOUND_USD, &self.worst_case.to_string());
         push_left(&mut headers, self.remaining);
         let content_type = self.content_type.unwrap_or(about.stream_type());
         Answer { status: 200, content_type, headers, body: AnswerBody::Stream(streamed) }
@@ -82,23 +101,23 @@ impl Facts {
     fn headers(&self, about: &About) -> Vec<(HeaderName, HeaderValue)> {
         let mut headers = Vec::with_capacity(12);
         if let Some(target) = &self.target {
-            headers.push((HeaderName::from_static("x-portunus-provider"), target.headers.provider.clone()));
-            headers.push((HeaderName::from_static("x-portunus-model"), target.headers.model.clone()));
+            headers.push((name::PROVIDER, target.headers.provider.clone()));
+            headers.push((name::MODEL, target.headers.model.clone()));
             if let Some(region) = &target.headers.region {
-                headers.push((HeaderName::from_static("x-portunus-region"), region.clone()));
+                headers.push((name::REGION, region.clone()));
             }
         }
-        headers.push((HeaderName::from_static("x-portunus-attempts"), HeaderValue::from(self.attempts)));
-        headers.push((HeaderName::from_static("x-portunus-cache"), HeaderValue::from_static("off")));
+        headers.push((name::ATTEMPTS, HeaderValue::from(self.attempts)));
+        headers.push((name::CACHE, HeaderValue::from_static("off")));
         let latency = elapsed_ms(about.received.instant);
-        headers.push((HeaderName::from_static("x-portunus-latency-ms"), HeaderValue::from(latency)));
+        headers.push((name::LATENCY_MS, HeaderValue::from(latency)));
         let overhead = latency.saturating_sub(self.waited_ms);
-        headers.push((HeaderName::from_static("x-portunus-overhead-ms"), HeaderValue::from(overhead)));
+        headers.push((name::OVERHEAD_MS, HeaderValue::from(overhead)));
         if !self.dropped.is_empty() {
-            push(&mut headers, "x-portunus-dropped", &shown(&self.dropped));
+            push(&mut headers, name::DROPPED, &shown(&self.dropped));
         }
         if let Some(id) = &self.upstream_request_id {
-            headers.push((HeaderName::from_static("x-upstream-request-id"), id.clone()));
+            headers.push((name::UPSTREAM_REQUEST_ID, id.clone()));
         }
         headers
     }
@@ -159,13 +178,13 @@ fn elapsed_ms(since: Instant) -> u64 {
 
 fn push_left(headers: &mut Vec<(HeaderName, HeaderValue)>, left: Option<Usd>) {
     if let Some(left) = left {
-        push(headers, "x-portunus-budget-remaining-usd", &left.to_string());
+        push(headers, name::BUDGET_REMAINING_USD, &left.to_string());
     }
 }
 
-fn push(headers: &mut Vec<(HeaderName, HeaderValue)>, name: &'static str, value: &str) {
+fn push(headers: &mut Vec<(HeaderName, HeaderValue)>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        headers.push((HeaderName::from_static(name), value));
+        headers.push((name, value));
     }
 }
 
@@ -229,7 +248,7 @@ fn with_id(dialect: Dialect, mut response: Response, id: &CallId) -> Response {
         if let Some(own) = own {
             response.headers_mut().insert(own, value.clone());
         }
-        response.headers_mut().insert("x-request-id", value);
+        response.headers_mut().insert(name::REQUEST_ID, value);
     }
     response
 }
