@@ -5,14 +5,18 @@ use axum::{body::Body, extract::Request};
 use gateway::http::ClientIp;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
 };
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 
+/// How long the next head is waited for.
+mod patience;
+/// How long a reader may take nothing.
 mod stall;
 
+use patience::Patience;
 use stall::Stall;
 
 /// Headers must be there within this [I2].
@@ -55,9 +59,10 @@ fn hand_over(stream: TcpStream, peer: SocketAddr, app: &Planes, workers: &Worker
 
 async fn connection(stream: TcpStream, peer: SocketAddr, app: Planes, watcher: Watcher) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<Incoming>| answer(app.clone(), request, peer));
+    let ip = peer.ip().to_string();
+    let service = service_fn(move |request: hyper::Request<Incoming>| answer(app.clone(), request, ip.clone()));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Patience::default())
         .header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(HEADER_BLOCK)
         .serve_connection(TokioIo::new(Stall::new(stream, READER_WITHIN)), service);
@@ -67,10 +72,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Planes, watcher: W
 async fn answer(
     app: Planes,
     request: hyper::Request<Incoming>,
-    peer: SocketAddr,
+    ip: String,
 ) -> Result<axum::response::Response, std::convert::Infallible> {
     let mut request: Request = request.map(Body::new);
-    let ip = peer.ip().to_string();
     match Planes::is_admin(request.uri().path()) {
         true => drop(request.extensions_mut().insert(admin::http::ClientIp(ip))),
         false => drop(request.extensions_mut().insert(ClientIp(ip))),

@@ -25,7 +25,13 @@ pub struct Desk<'a> {
 }
 
 /// Takes from the caller's rate limits, then holds the call's worst case; what refuses leaves nothing taken.
-pub async fn admit(desk: &Desk<'_>, call: &Call, caller: Caller, plan: Plan, about: About) -> Result<Admitted, Error> {
+pub async fn admit(
+    desk: &Desk<'_>,
+    call: &Call,
+    caller: Caller,
+    plan: Plan,
+    about: Arc<About>,
+) -> Result<Admitted, Error> {
     let now = desk.clock.now();
     let longest = about.deadline.map_or(plan.timeout.total, |at| at.saturating_duration_since(Instant::now()));
     let lease_until = now.plus_millis(longest.as_millis() as u64).plus_secs(LEASE_MARGIN_SECS);

@@ -45,7 +45,7 @@ pub struct Call {
     /// When everything must be over: Lambda's deadline less a margin [L2], or the caller's own limit.
     pub deadline: Option<Instant>,
     /// Told once the call's money is held: from then on it may have to be answered before it is done.
-    pub progress: Arc<OnceLock<About>>,
+    pub progress: Arc<OnceLock<Arc<About>>>,
     /// Told how the caller's rate limits stand.
     pub told: Arc<Telling>,
 }
@@ -249,7 +249,7 @@ pub struct Admitted {
     /// What it took from its rate limits.
     pub taken: Taken,
     /// The call's fields that its record will name.
-    pub about: About,
+    pub about: Arc<About>,
 }
 
 /// What stays of a call when its body is gone.

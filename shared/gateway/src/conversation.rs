@@ -49,16 +49,18 @@ pub struct Keep {
     input: String,
 }
 
-/// Finds what the request continues from. Other wires have no such thing.
+/// Whether the request may continue another: other wires have no such thing.
+pub fn may_continue(call: &Call) -> bool {
+    call.api() == Api::Chat(Wire::OpenAiResponses)
+}
+
+/// Finds what the request continues from.
 pub async fn thread(
     memory: Option<&Memory>,
     call: &Call,
     caller: &Caller,
     request: &Request<'_>,
 ) -> Result<Thread, Error> {
-    if call.api() != Api::Chat(Wire::OpenAiResponses) {
-        return Ok(Thread::default());
-    }
     let body = &request.body;
     let previous = body.optional("previous_response_id", Node::string)?;
     let Some(memory) = memory else {

@@ -3,6 +3,7 @@
 use crate::{
     Gateway,
     call::{Answer, Call, Received},
+    conversation::kept::Asked,
     live::Live,
 };
 use axum::{Router, body::Body, extract::Request, response::Response};
@@ -120,15 +121,25 @@ impl Plane {
             Serves::Described => Ok(reply::json(id, self.described.to_string())),
             Serves::Health => Ok(reply::health(id)),
             Serves::Models => Box::pin(self.models(request, id, path_model, received)).await,
-            Serves::Response(asked) => {
-                let query = request.uri().query().unwrap_or("").to_owned();
-                let call = self.read(request, id, route, path_model, received).await?;
-                Ok(reply::json(id, Box::pin(self.gateway.stored(&call, asked, &query)).await?))
-            }
+            Serves::Response(asked) => Box::pin(self.stored(request, id, route, asked, path_model, received)).await,
             Serves::Inference(_) | Serves::Service => {
                 Box::pin(self.call(request, id, route, path_model, received)).await
             }
         }
+    }
+
+    async fn stored(
+        &self,
+        request: Request,
+        id: &CallId,
+        route: &'static Route,
+        asked: Asked,
+        path_model: Option<String>,
+        received: Received,
+    ) -> Result<Response, Error> {
+        let query = request.uri().query().unwrap_or("").to_owned();
+        let call = self.read(request, id, route, path_model, received).await?;
+        Ok(reply::json(id, self.gateway.stored(&call, asked, &query).await?))
     }
 
     async fn models(

@@ -5,6 +5,8 @@
 
 /// How much: after it, money is held.
 pub mod admission;
+/// A timer for what is waited for again and again.
+pub mod alarm;
 /// The stage types.
 pub mod call;
 /// What a request continues from, and what is kept of its answer.
@@ -37,7 +39,7 @@ use ::identity::Tokens;
 use admission::Desk;
 use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
 use config::{Config, Prices};
-use conversation::{Keep, Memory, kept::Asked};
+use conversation::{Keep, Memory, Thread, kept::Asked};
 use domain::{Clock, Error, Operation};
 use futures::FutureExt;
 use providers::Providers;
@@ -118,7 +120,10 @@ impl Gateway {
         admission::rates::announce(&self.limiter, &call, &caller, minute, self.clock.now());
         let body = call.body.clone();
         let request = http::read::request(&call, &body).await?; // what it says, read once
-        let thread = Box::pin(conversation::thread(self.memory.as_ref(), &call, &caller, &request)).await?; // what went before
+        let thread = match conversation::may_continue(&call) {
+            true => Box::pin(conversation::thread(self.memory.as_ref(), &call, &caller, &request)).await?, // what went before
+            false => Thread::default(),
+        };
         let request = match &thread.body {
             Some(body) => http::read::request(&call, body).await?,
             None => request,
@@ -127,7 +132,7 @@ impl Gateway {
             return Box::pin(counting::count(self, &call, &caller, &request)).await;
         }
         let plan = routing::plan(&self.names, &self.config, &call, &caller, &request)?; // where it may go, and the worst it may cost
-        let about = About::of(&call, &request);
+        let about = Arc::new(About::of(&call, &request));
         let progress = call.progress.clone();
         let admitted = Box::pin(admission::admit(&self.desk(minute), &call, caller, plan, about)).await?; // from here money is held
         let _ = progress.set(admitted.about.clone());
@@ -192,7 +197,7 @@ impl Gateway {
             }
             Outcome::Failed { error, charge } => {
                 let status = error.status();
-                settlement.fail(&error, charge, status).await?;
+                Box::pin(settlement.fail(&error, charge, status)).await?;
                 Err(error)
             }
         }

@@ -28,7 +28,7 @@ pub struct Settlement {
     /// What it took from its rate limits.
     taken: Taken,
     key: Arc<VirtualKey>,
-    about: About,
+    about: Arc<About>,
     ambiguous: Usd,
     output_bound: u64,
     input_bound: u64,
@@ -182,7 +182,7 @@ impl Settlement {
         }
     }
 
-    async fn put(self, record: &CallRecord) -> Result<(), Error> {
+    async fn put(&self, record: &CallRecord) -> Result<(), Error> {
         let used = record.usage.prompt().saturating_add(record.usage.output);
         let money = async {
             match record.state {

@@ -1,6 +1,7 @@
 //! The end of a stream: keep-alives, deadlines, and settlement before the last byte [L1].
 
 use crate::{
+    alarm::Alarm,
     call::{Abandon, Streamed},
     conversation::Keep,
     relay::live::{Live, Step},
@@ -31,6 +32,7 @@ pub struct Tail {
     waiting_since: Option<Instant>,
     /// When the caller was last sent anything.
     said_at: Instant,
+    alarm: Alarm,
     state: State,
 }
 
@@ -71,7 +73,8 @@ pub fn streamed(
     limits: Limits,
 ) -> Streamed {
     let abandon = Arc::new(Abandon::default());
-    let tail = Tail {
+    // Boxed, as it moves in and out of the stream at every step.
+    let tail = Box::new(Tail {
         live,
         settlement: Some(settlement),
         keep,
@@ -80,8 +83,9 @@ pub fn streamed(
         limits,
         waiting_since: None,
         said_at: Instant::now(),
+        alarm: Alarm::default(),
         state: State::Running,
-    };
+    });
     let stream = futures::stream::unfold(tail, |mut tail| async move { tail.next().await.map(|bytes| (bytes, tail)) });
     Streamed { stream: stream.boxed(), abandon }
 }
@@ -93,7 +97,7 @@ impl Tail {
             Ok(bytes) => bytes,
             Err(_) => {
                 tracing::error!("a panic while carrying a stream");
-                self.fail(Error::gateway(Kind::Internal, "an internal error ended the answer")).await
+                Box::pin(self.fail(Error::gateway(Kind::Internal, "an internal error ended the answer"))).await
             }
         }
     }
@@ -101,7 +105,7 @@ impl Tail {
     async fn advance(&mut self) -> Option<Bytes> {
         while self.state != State::Done {
             if self.state == State::Ending {
-                return self.end().await;
+                return Box::pin(self.end()).await;
             }
             if let Some(out) = self.live.take_out() {
                 if let Some(settlement) = &mut self.settlement {
@@ -114,16 +118,16 @@ impl Tail {
             match self.wake().await {
                 Woke::Step(Step::Went) => self.waiting_since = None,
                 Woke::Step(Step::Over) => self.state = State::Ending,
-                Woke::Step(Step::Failed(error)) => return self.fail(error).await,
+                Woke::Step(Step::Failed(error)) => return Box::pin(self.fail(error)).await,
                 Woke::KeepAlive => {
                     self.said_at = Instant::now();
                     if let Some(bytes) = self.voice.keep_alive() {
                         return Some(Bytes::from_static(bytes));
                     }
                 }
-                Woke::Idle => return self.fail(silent()).await,
-                Woke::Deadline => return self.fail(out_of_time()).await,
-                Woke::Abandoned => return self.give_up().await,
+                Woke::Idle => return Box::pin(self.fail(silent())).await,
+                Woke::Deadline => return Box::pin(self.fail(out_of_time())).await,
+                Woke::Abandoned => return Box::pin(self.give_up()).await,
             }
         }
         None
@@ -146,7 +150,7 @@ impl Tail {
             biased;
             step = self.live.step() => Woke::Step(step),
             () = self.abandon.given_up() => Woke::Abandoned,
-            () = tokio::time::sleep_until(wake_at.into()) => match () {
+            () = self.alarm.until(wake_at.into()) => match () {
                 () if deadline.is_some_and(|at| at <= wake_at) => Woke::Deadline,
                 () if idle_at <= wake_at => Woke::Idle,
                 () => Woke::KeepAlive,

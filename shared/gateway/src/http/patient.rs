@@ -15,18 +15,27 @@ use std::{
 /// The answer, or a stream that waits for it and says every `keep_alive` that it is alive [L3].
 pub async fn answer(
     mut work: Kept,
-    progress: Arc<OnceLock<About>>,
+    progress: Arc<OnceLock<Arc<About>>>,
     commit_after: Duration,
     keep_alive: Duration,
 ) -> Result<Answer, Error> {
     tokio::select! {
         biased;
         answer = &mut work => return answer,
-        () = tokio::time::sleep(commit_after) => {}
+        () = out_of_patience(&progress, commit_after) => {}
     }
     match progress.get().filter(|about| about.begins_early()) {
         Some(about) => Ok(reply::early(about, waiting(work, about.voice(), keep_alive))),
         None => work.await,
+    }
+}
+
+/// Ends when a call has been waited for long enough, if there is anything to be said then. Asked when the call waits for
+/// something, mostly its provider: by then it is known what it is.
+async fn out_of_patience(progress: &OnceLock<Arc<About>>, commit_after: Duration) {
+    match progress.get() {
+        Some(about) if !about.begins_early() => std::future::pending().await,
+        _ => tokio::time::sleep(commit_after).await,
     }
 }
 

@@ -120,7 +120,8 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
         let wrapped = (n + 1).checked_sub(targets.len() as u32);
         let pause = relay.pause(&failed.error, wrapped);
         let again = n + 1 < most && worth_another(&failed.error, wrapped.is_none()) && relay.time_for(pause);
-        if !again || !relay.cover(&failed, &mut ended).await {
+        // Boxed, as what is rare need not make every attempt large.
+        if !again || !Box::pin(relay.cover(&failed, &mut ended)).await {
             ended.outcome = Outcome::Failed { error: failed.error, charge: failed.charge };
             return ended;
         }
@@ -296,7 +297,7 @@ pub(super) fn content_type(headers: &HeaderMap) -> &str {
 
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
-    kind.is_empty() || kind.contains("json")
+    kind.is_empty() || kind.starts_with("application/json") || kind.contains("json")
 }
 
 pub(super) fn is_stream(headers: &HeaderMap, expected: &str) -> bool {
@@ -309,9 +310,16 @@ pub(super) fn count(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
+/// What providers call the id of a request.
+static REQUEST_IDS: [HeaderName; 3] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+];
+
 /// The provider's own id of the request, whichever header it uses.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| headers.get(*name)).cloned()
+    REQUEST_IDS.iter().find_map(|name| headers.get(name)).cloned()
 }
 
 /// `retry-after-ms`, else `retry-after` in seconds (fractions allowed); dates and nonsense are no answer.

@@ -89,7 +89,7 @@ impl Relay<'_> {
     async fn fetch_media(&self, inbound: Wire, target: &ResolvedTarget, wire: Wire) -> Result<(), Error> {
         let Some(media) = self.media.filter(|_| self.request.head.media) else { return Ok(()) };
         let whom = For { wire, model: target.model.as_str() };
-        media::fetch(self.canonical(inbound)?, whom, media, &self.fetches, self.deadline()).await
+        Box::pin(media::fetch(self.canonical(inbound)?, whom, media, &self.fetches, self.deadline())).await
     }
 
     /// The caller's own words, with the gateway's edits.

@@ -97,7 +97,8 @@ impl Line {
                 Err(Unsent { error, .. }) => return Err(failure_of(&error)),
             }
         }
-        let mut connection = self.connect(connect).await?;
+        // Boxed, as most calls find a connection.
+        let mut connection = Box::pin(self.connect(connect)).await?;
         let sent = connection.send(request).await;
         sent.map(|response| (connection, response)).map_err(|unsent| failure_of(&unsent.error))
     }
