@@ -48,7 +48,8 @@ impl Jobs {
         let pepper = Peppers::one(Secret::new(""));
         let keys = Arc::new(Keys::new(table.clone(), names.clone(), pepper.clone()));
         let groups = Groups::new(table.clone(), names.clone(), pepper);
-        let ledger = Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()));
+        let ledger = Ledger::new(table.clone(), names.clone(), clock.clone());
+        let ledger = Arc::new(ledger.with_zone(config.budget.time_zone.clone()));
         let places = hooks(&config)?;
         let shares = config.alerts.thresholds;
         let alerts = Alerts::new(table.clone(), &names, keys, groups, ledger, topic, shares, clock.clone());

@@ -41,15 +41,15 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         stack.secret(environment, "PORTUNUS_ADMIN_KEY_SECRET"),
     );
     // A configuration that cannot be read leaves the root admin key, to mend it with.
-    let tokens = match settings::load_without_secrets(&text?) {
-        Ok(config) => Tokens::new(&config.identity, &Dialer::new(&config.egress)?),
-        Err(_) => Tokens::default(),
+    let (tokens, zone) = match settings::load_without_secrets(&text?) {
+        Ok(config) => (Tokens::new(&config.identity, &Dialer::new(&config.egress)?), config.budget.time_zone),
+        Err(_) => Default::default(),
     };
     let (table, names, clock, peppers) = (stack.table, stack.names, stack.clock, Peppers::one(pepper?));
     Ok(AdminState::new(Parts {
         configure: Arc::new(WithoutSecrets),
         keys: Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone())),
-        ledger: Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone())),
+        ledger: Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()).with_zone(zone)),
         calls: Calls::new(table.clone(), names.clone()),
         requests: Requests::new(table.clone(), &names),
         rollups: Rollups::new(table.clone(), names.clone()),

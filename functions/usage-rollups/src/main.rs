@@ -49,7 +49,7 @@ impl Jobs {
             requests: Requests::new(table.clone(), &names),
             archive: Archive::new(bucket, table.clone(), &names, clock.clone()),
             metrics: Metrics::of(&required(environment, "PORTUNUS_GATEWAY")?),
-            ledger: Ledger::new(table, names, clock.clone()),
+            ledger: Ledger::new(table, names, clock.clone()).in_any_zone(),
             clock,
         })
     }

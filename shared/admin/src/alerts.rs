@@ -12,7 +12,7 @@ use crate::{
     notify::Notify,
     outbox::{Failures, Record},
 };
-use domain::{Clock, KeyId, Timestamp, Usd, time::Period};
+use domain::{Clock, KeyId, Timestamp, Usd, Zone, time::Period};
 use scopes::Watched;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -122,11 +122,12 @@ impl Alerts {
         judged: &mut BTreeSet<(String, String)>,
     ) -> Result<(), Undone> {
         let Some(key) = self.keys.get(id).await? else { return Ok(()) };
-        let at = moment(key.limits.budget_period, settled);
+        let zone = self.ledger.zone();
+        let at = moment(key.limits.budget_period, &zone, settled);
         let mut scopes = vec![Watched::of_key(&key)];
         scopes.extend(self.groups.above(&key).await?.iter().map(Watched::of_group));
         for scope in &scopes {
-            for watch in scope.watches(&self.shares, at) {
+            for watch in scope.watches(&self.shares, &zone, at) {
                 if judged.contains(&(scope.id.to_string(), watch.window.clone())) {
                     continue;
                 }
@@ -168,7 +169,7 @@ impl Alerts {
             return Ok(self.ledger.spend(key, at).await.map_err(|error| error.0)?.settled);
         }
         let Some(subject) = scope.subject() else { return Ok(Usd::ZERO) };
-        let from = forecast::edges(watch.period, at).map_or(scope.created_at, |(from, _)| from);
+        let from = watch.edges.map_or(scope.created_at, |(from, _)| from);
         self.rollups.spent(&subject, from, at).await
     }
 
@@ -242,10 +243,10 @@ fn windows(batch: &[Record]) -> BTreeMap<(&KeyId, &str), Settled<'_>> {
 }
 
 /// A moment within the window that the call settled into: it may have begun in one and ended in the next [M16].
-fn moment(period: Period, settled: &Settled<'_>) -> Timestamp {
+fn moment(period: Period, zone: &Zone, settled: &Settled<'_>) -> Timestamp {
     let record = &settled.call.record;
     let named = settled.call.window.split('|').next().unwrap_or_default();
-    let within = [record.ended_at, record.started_at].into_iter().find(|at| period.window(*at) == named);
+    let within = [record.ended_at, record.started_at].into_iter().find(|at| zone.window(period, *at) == named);
     within.unwrap_or(record.ended_at)
 }
 

@@ -129,7 +129,9 @@ impl AdminState {
 
     /// The configuration in force.
     async fn config(&self) -> Result<Arc<Config>, Error> {
-        self.configured.current(&self.settings, &*self.configure).await
+        let config = self.configured.current(&self.settings, &*self.configure).await?;
+        self.ledger.keep_zone(config.budget.time_zone.clone());
+        Ok(config)
     }
 
     fn now(&self) -> Timestamp {

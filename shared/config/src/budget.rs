@@ -1,20 +1,15 @@
 //! `budget`: how budgets are kept.
 
 use crate::raw::{Reader, Text, raw, words};
+use domain::Zone;
 
 /// How budgets are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     pub mode: BudgetMode,
     pub store_failure: StoreFailure,
     /// The zone in which days, weeks and months begin.
-    pub time_zone: String,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { mode: BudgetMode::default(), store_failure: StoreFailure::default(), time_zone: "UTC".to_owned() }
-    }
+    pub time_zone: Zone,
 }
 
 /// How close to its limit a budget may come.
@@ -44,7 +39,7 @@ raw! {
         mode: BudgetMode,
         /// What happens when the ledger cannot be asked: calls are refused (closed) or go on uncounted (open).
         store_failure: StoreFailure,
-        /// The zone in which days, weeks and months begin. UTC is the only one.
+        /// The zone in which days, weeks and months begin: a name of the IANA, such as Europe/Berlin. UTC where it is left out.
         time_zone: Text,
     }
 }
@@ -54,13 +49,18 @@ words!(StoreFailure { "closed" => StoreFailure::Closed, "open" => StoreFailure::
 
 impl RawBudget {
     pub(crate) fn check(self, reader: &mut Reader) -> Budget {
-        if let Some(zone) = self.time_zone.filter(|zone| zone.text != "UTC") {
-            reader.wrong(zone.at, format!("time_zone {} is not supported, allowed: UTC", zone.shown()));
-        }
+        let time_zone = self.time_zone.map(|name| {
+            Zone::named(&name.text).unwrap_or_else(|| {
+                let wrong =
+                    format!("time_zone {} is not a zone of the IANA, such as Europe/Berlin or UTC", name.shown());
+                reader.wrong(name.at, wrong);
+                Zone::utc()
+            })
+        });
         Budget {
             mode: self.mode.unwrap_or_default(),
             store_failure: self.store_failure.unwrap_or_default(),
-            ..Budget::default()
+            time_zone: time_zone.unwrap_or_default(),
         }
     }
 }

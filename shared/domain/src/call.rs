@@ -40,6 +40,8 @@ pub struct Reservation {
     pub lease_until: Timestamp,
     /// What the key has left in this window after this hold; `None` without a budget.
     pub remaining: Option<Usd>,
+    /// There is so much else to spend that nobody minds if the hold is freed a little later.
+    pub may_wait: bool,
 }
 
 /// How a call ended, in the ledger's eyes. Exactly one of them wins [M5].

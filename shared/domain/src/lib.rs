@@ -45,6 +45,8 @@ pub mod time;
 pub mod tokens;
 /// Dialects, operations and wires: names only.
 pub mod wire;
+/// Time zones.
+pub mod zone;
 
 pub use error::{Error, Kind, Origin, Retry};
 pub use ids::{Alias, CallId, KeyId, ModelName, ProviderName};
@@ -55,3 +57,4 @@ pub use service::{Api, Service, Task};
 pub use time::{Clock, Timestamp};
 pub use tokens::Usage;
 pub use wire::{Dialect, Operation, Wire};
+pub use zone::Zone;

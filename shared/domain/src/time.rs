@@ -139,49 +139,67 @@ impl Clock for HandClock {
 }
 
 /// How often a budget starts afresh.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     Daily,
     Weekly,
     Monthly,
     #[default]
     Total,
+    /// Every so many seconds, at least [`Period::SHORTEST`], counted from 1970.
+    Every(u32),
 }
 
 impl Period {
-    const ALL: [Period; 4] = [Period::Daily, Period::Monthly, Period::Total, Period::Weekly];
+    const WORDS: [(&str, Period); 4] =
+        [("daily", Period::Daily), ("weekly", Period::Weekly), ("monthly", Period::Monthly), ("total", Period::Total)];
+    const UNITS: [(char, u32); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+    /// The shortest duration, in seconds.
+    pub const SHORTEST: u32 = 60;
+    /// The longest duration, in seconds: ten years.
+    pub const LONGEST: u32 = 3_653 * 86_400;
 
-    /// `monthly`
-    pub fn name(self) -> &'static str {
-        match self {
-            Period::Daily => "daily",
-            Period::Monthly => "monthly",
-            Period::Total => "total",
-            Period::Weekly => "weekly",
-        }
+    /// `monthly`, or a duration in its largest whole unit: `7d`, `12h`, `90m`.
+    pub fn name(self) -> String {
+        let Period::Every(secs) = self else {
+            return Self::WORDS
+                .iter()
+                .find(|(_, period)| *period == self)
+                .map(|(word, _)| *word)
+                .unwrap_or("")
+                .to_owned();
+        };
+        let whole = Self::UNITS.into_iter().find(|(_, unit)| secs.is_multiple_of(*unit)).unwrap_or(('s', 1));
+        format!("{}{}", secs / whole.1, whole.0)
     }
 
+    /// Reads a name, or any duration of at least a minute in days, hours, minutes or seconds.
     pub fn named(name: &str) -> Option<Period> {
-        Self::ALL.into_iter().find(|period| period.name() == name)
+        if let Some((_, period)) = Self::WORDS.into_iter().find(|(word, _)| *word == name) {
+            return Some(period);
+        }
+        let (unit, secs) = Self::UNITS.into_iter().find(|(unit, _)| name.ends_with(*unit))?;
+        let count = name.strip_suffix(unit).filter(|count| count.bytes().all(|b| b.is_ascii_digit()))?;
+        let secs = count.parse::<u32>().ok()?.checked_mul(secs)?;
+        (Self::SHORTEST..=Self::LONGEST).contains(&secs).then_some(Period::Every(secs))
     }
 
-    /// The window `at` lies in, in UTC: part of the counter's key, so no reset job exists [M16].
-    /// `2026-11-21`; `w2026-11-16` (a week, by its Monday); `2026-11`; `total`.
+    /// The window `at` lies in, in UTC: as [`crate::Zone::window`].
     pub fn window(self, at: Timestamp) -> String {
-        let (year, month, day) = at.utc_date();
-        match self {
-            Period::Daily => format!("{year:04}-{month:02}-{day:02}"),
-            Period::Weekly => {
-                // 1970-01-01 was a Thursday: three days after a Monday.
-                let days = at.secs() / 86_400;
-                let monday = days.saturating_sub((days + 3) % 7);
-                let (year, month, day) = Timestamp::from_secs(monday * 86_400).utc_date();
-                format!("w{year:04}-{month:02}-{day:02}")
-            }
-            Period::Monthly => format!("{year:04}-{month:02}"),
-            Period::Total => "total".to_owned(),
-        }
+        crate::Zone::utc().window(self, at)
+    }
+}
+
+impl serde::Serialize for Period {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Period {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Period::named(&name).ok_or_else(|| serde::de::Error::custom("neither a period nor a duration"))
     }
 }
 
@@ -208,5 +226,16 @@ mod tests {
         assert_eq!(Period::Weekly.window(at("2026-11-21T00:00:00Z")), "w2026-11-16");
         assert_eq!(Period::Weekly.window(at("2026-11-16T00:00:00Z")), "w2026-11-16");
         assert_eq!(Period::Total.window(at("2026-11-16T00:00:00Z")), "total");
+    }
+
+    #[test]
+    fn m16_any_duration_is_a_period_and_keeps_its_name() {
+        for name in ["daily", "weekly", "monthly", "total", "7d", "12h", "90m", "61s"] {
+            assert_eq!(Period::named(name).unwrap().name(), name);
+        }
+        assert_eq!(Period::named("24h").unwrap().name(), "1d");
+        for name in ["", "d", "59s", "0d", "-1d", "+7d", "1.5h", "7 d", "7w", "99999999d", "4000d", "Daily"] {
+            assert_eq!(Period::named(name), None, "{name}");
+        }
     }
 }

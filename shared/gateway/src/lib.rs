@@ -78,6 +78,7 @@ impl Gateway {
         ledger: Arc<Ledger>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        ledger.keep_zone(config.budget.time_zone.clone());
         let tokens = providers.dialer().map(|dialer| Tokens::new(&config.identity, dialer)).unwrap_or_default();
         Self {
             names: Names::new(config.clone(), providers, Prices::builtin()),

@@ -7,9 +7,11 @@
 mod borrow;
 mod budget;
 mod chain;
+mod close;
 mod dry;
 mod finish;
 mod lane;
+mod later;
 mod recall;
 mod reserve;
 mod spend;
@@ -21,8 +23,8 @@ use crate::{
     limits::Limiter,
     table::{Names, Table, TableError},
 };
-use domain::{Usd, call::State, time::Clock};
-use std::sync::Arc;
+use domain::{Usd, Zone, call::State, time::Clock};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
 pub(crate) use lane::first_lanes;
@@ -36,11 +38,58 @@ pub struct Ledger {
     clock: Arc<dyn Clock>,
     hints: dry::Hints,
     outbox: Option<mpsc::UnboundedSender<CallImage>>,
+    /// In which budgets begin their days, weeks and months.
+    zone: RwLock<Zone>,
+    /// A window is closed so many seconds after its end.
+    patience: u64,
+    /// Are holds freed by whoever reads the stream of call records?
+    frees_later: bool,
 }
 
 impl Ledger {
     pub fn new(table: Arc<dyn Table>, names: Names, clock: Arc<dyn Clock>) -> Self {
-        Self { table, names, clock, hints: dry::Hints::default(), outbox: None }
+        Self {
+            table,
+            names,
+            clock,
+            hints: dry::Hints::default(),
+            outbox: None,
+            zone: RwLock::default(),
+            patience: close::PATIENCE_SECS,
+            frees_later: false,
+        }
+    }
+
+    /// Budgets begin their days, weeks and months in this zone; everybody who writes to the table must name the same.
+    #[must_use]
+    pub fn with_zone(self, zone: Zone) -> Self {
+        self.keep_zone(zone);
+        self
+    }
+
+    /// As [`Ledger::with_zone`], when the configuration says so later.
+    pub fn keep_zone(&self, zone: Zone) {
+        *self.zone.write().unwrap_or_else(PoisonError::into_inner) = zone;
+    }
+
+    /// A settlement is one write, where the lane can wait: somebody calls [`Ledger::free_settled`] with what the stream
+    /// of call records shows.
+    #[must_use]
+    pub fn freeing_later(mut self) -> Self {
+        self.frees_later = true;
+        self
+    }
+
+    /// For who cannot know the zone and only sweeps: windows are closed when they are over in every zone.
+    #[must_use]
+    pub fn in_any_zone(mut self) -> Self {
+        self.patience += close::WESTERNMOST_SECS;
+        self
+    }
+
+    /// In which budgets begin their days, weeks and months.
+    pub fn zone(&self) -> Zone {
+        self.zone.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The limits on rates that are kept in the same table.

@@ -123,7 +123,7 @@ mod tests {
         let limits = Limits {
             max_budget: Some("12.5".parse().unwrap()),
             budget_period: Period::Monthly,
-            budgets: vec![budget("1", Period::Daily), budget("100", Period::Total)],
+            budgets: vec![budget("1", Period::Daily), budget("100", Period::Total), budget("7", Period::Every(5_400))],
             soft_budget: Some("10".parse().unwrap()),
             budget_mode: BudgetMode::LastOne,
             max_parallel: Some(7),

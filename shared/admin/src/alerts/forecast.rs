@@ -1,28 +1,15 @@
 //! When a budget will be spent if it goes on like this: a line through what the window has cost so far.
 
 use super::{scopes::Watch, thresholds::Threshold};
-use domain::{Timestamp, Usd, time::Period};
+use domain::{Timestamp, Usd};
 
-const HOUR_SECS: u64 = 3600;
-/// The longest window that is looked for: hours of two months and a day.
-const LONGEST: u64 = 63 * 24;
 /// How much of a window must be over before it says anything: a twentieth.
 const EARLIEST: u64 = 20;
-
-/// The first moment of a window and of the next one, to the hour; `None` if it is longer than two months.
-pub fn edges(period: Period, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    let window = period.window(at);
-    let hour = at.secs() / HOUR_SECS;
-    let in_window = |hour: u64| period.window(Timestamp::from_secs(hour * HOUR_SECS)) == window;
-    let end = (hour + 1..hour + LONGEST).find(|hour| !in_window(*hour))?;
-    let start = (hour.saturating_sub(LONGEST)..hour).rev().find(|hour| !in_window(*hour))? + 1;
-    Some((Timestamp::from_secs(start * HOUR_SECS), Timestamp::from_secs(end * HOUR_SECS)))
-}
 
 /// An alert that the budget of a window will be spent before its end, if it will be. Told once per budget.
 pub fn of(watch: &Watch, spend: Usd, now: Timestamp) -> Option<Threshold> {
     let budget = watch.bound.as_ref()?.budget.max;
-    let (start, end) = edges(watch.period, watch.at)?;
+    let (start, end) = watch.edges?;
     let exhausted_at = exhausted(budget, spend, start, end, now)?;
     let name = "projected".to_owned();
     Some(Threshold { event: "projected_limit_exceeded", name, amount: budget, exhausted_at: Some(exhausted_at) })
@@ -45,17 +32,6 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()
-    }
-
-    #[test]
-    fn a_window_has_its_edges() {
-        let noon = at("2026-11-21T12:34:56Z");
-        let edges_of = |period| edges(period, noon).map(|(start, end)| (start.rfc3339(), end.rfc3339()));
-        let named = |start: &str, end: &str| Some((format!("{start}T00:00:00.000Z"), format!("{end}T00:00:00.000Z")));
-        assert_eq!(edges_of(Period::Daily), named("2026-11-21", "2026-11-22"));
-        assert_eq!(edges_of(Period::Weekly), named("2026-11-16", "2026-11-23"));
-        assert_eq!(edges_of(Period::Monthly), named("2026-11-01", "2026-12-01"));
-        assert_eq!(edges_of(Period::Total), None);
     }
 
     #[test]

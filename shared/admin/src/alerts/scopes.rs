@@ -2,7 +2,7 @@
 
 use super::thresholds::{self, Threshold};
 use domain::{
-    Timestamp, Usd,
+    Timestamp, Usd, Zone,
     group::Group,
     key::VirtualKey,
     limit::{Bound, Limits, ScopeId, ScopeKind},
@@ -30,8 +30,8 @@ pub struct Watch {
     pub bound: Option<Bound>,
     pub soft: Option<Usd>,
     pub thresholds: Vec<Threshold>,
-    /// A moment of the window.
-    pub at: Timestamp,
+    /// Its first moment and that of the next one; none of the window that never ends.
+    pub edges: Option<(Timestamp, Timestamp)>,
 }
 
 impl Watched {
@@ -60,16 +60,16 @@ impl Watched {
     }
 
     /// Its windows at a moment. The soft budget counts in the window of the first budget.
-    pub fn watches(&self, shares: &[u32], at: Timestamp) -> Vec<Watch> {
+    pub fn watches(&self, shares: &[u32], zone: &Zone, at: Timestamp) -> Vec<Watch> {
         let of_first = |n: usize| self.limits.soft_budget.filter(|_| n == 0);
         let mut watches: Vec<Watch> = self
             .bounds
             .iter()
             .enumerate()
-            .map(|(n, bound)| watch(bound.budget.period, Some(bound.clone()), of_first(n), shares, at))
+            .map(|(n, bound)| watch(bound.budget.period, Some(bound.clone()), of_first(n), shares, zone, at))
             .collect();
         if self.bounds.is_empty() && self.limits.soft_budget.is_some() {
-            watches.push(watch(self.limits.budget_period, None, self.limits.soft_budget, shares, at));
+            watches.push(watch(self.limits.budget_period, None, self.limits.soft_budget, shares, zone, at));
         }
         watches
     }
@@ -88,7 +88,9 @@ impl Watched {
     }
 }
 
-fn watch(period: Period, bound: Option<Bound>, soft: Option<Usd>, shares: &[u32], at: Timestamp) -> Watch {
+fn watch(period: Period, bound: Option<Bound>, soft: Option<Usd>, shares: &[u32], zone: &Zone, at: Timestamp) -> Watch {
     let thresholds = thresholds::of(bound.as_ref().map(|bound| bound.budget.max), soft, shares);
-    Watch { window: period.window(at), period, bound, soft, thresholds, at }
+    let window = zone.window(period, at);
+    let edges = zone.start(period, at).zip(zone.end(&window));
+    Watch { window, period, bound, soft, thresholds, edges }
 }

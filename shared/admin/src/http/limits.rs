@@ -38,9 +38,6 @@ const MOST_PATTERNS: usize = 500;
 /// Further budgets, each a scope that every call pays into.
 const MOST_BUDGETS: usize = 4;
 
-pub const PERIODS: [(&str, Period); 4] =
-    [("daily", Period::Daily), ("weekly", Period::Weekly), ("monthly", Period::Monthly), ("total", Period::Total)];
-
 const MODES: [(&str, BudgetMode); 2] = [("strict", BudgetMode::Strict), ("last_one", BudgetMode::LastOne)];
 
 /// Writes a field, if it is one of these; false if it is another's affair.
@@ -76,7 +73,10 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
 }
 
 fn period(field: &Field<'_>) -> Result<Period, Error> {
-    field.word(&PERIODS)
+    let name = field.text(10)?;
+    Period::named(&name).ok_or_else(|| {
+        field.wrong("must be daily, weekly, monthly, total, or a duration of at least a minute such as 7d, 12h or 30m")
+    })
 }
 
 fn budgets(field: &Field<'_>) -> Result<Vec<Budget>, Error> {
@@ -179,6 +179,10 @@ mod tests {
         let day = r#"{"max_budget_usd": "1.5", "budget_period": "daily"}"#;
         let limits = written(&format!(r#"{{"max_budget_usd": 9, "budgets": [{day}]}}"#)).unwrap();
         assert_eq!(limits.all_budgets().count(), 2);
+        let durations =
+            written(r#"{"budget_period": "7d", "budgets": [{"max_budget_usd": 1, "budget_period": "12h"}]}"#);
+        assert_eq!(durations.unwrap().budget_period.name(), "7d");
+        assert_eq!(written(r#"{"budget_period": "5s"}"#).unwrap_err().param.as_deref(), Some("budget_period"));
         let twice = written(&format!(r#"{{"budgets": [{day}, {day}]}}"#)).unwrap_err();
         assert_eq!(twice.param.as_deref(), Some("budgets"));
         for wrong in

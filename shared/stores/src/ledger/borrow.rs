@@ -3,7 +3,8 @@
 use super::{
     Ledger, Refusal,
     chain::{Chain, Scope},
-    lane::{Hold, free_name, hold_name, lane_key, spent_name},
+    close::scope_ttl,
+    lane::{Hold, chain_key, free_name, hold_name, lane_key, spent_name},
     reserve::unavailable,
     sweep::hour,
 };
@@ -49,8 +50,6 @@ pub struct ScopeState {
     pub opened: Option<(Usd, u64)>,
     /// Spent by lanes that are closed, and before there was a budget.
     pub spent: Usd,
-    /// The part of it that was spent before there was a budget.
-    pub before: Usd,
 }
 
 impl Ledger {
@@ -59,12 +58,11 @@ impl Ledger {
         let key = Key::new(scope.pk.as_str(), "SCOPE");
         let item = self.table.get(&Get::consistent(&self.names.quotas, key)).await?;
         let state = match item {
-            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO, before: Usd::ZERO },
+            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO },
             Some(item) => ScopeState {
                 available: item.money("av").unwrap_or_default(),
                 opened: Some((item.money("b").unwrap_or_default(), item.count("v").unwrap_or_default())),
                 spent: item.money("sp").unwrap_or_default(),
-                before: item.money("s0").unwrap_or_default(),
             },
         };
         self.hints.see(&scope.pk, state.available, self.clock.now());
@@ -91,15 +89,22 @@ impl Ledger {
                 let terms = Terms { chain, wanted, purpose, have, needed, lack, loan };
                 return self.lend(&terms, &states).await;
             }
-            let asking = Some((wanted.lane.as_str(), chain.code.as_str()));
-            let recalled = self.recall(&chain.scopes, asking, lack.saturating_sub(least)).await;
-            let recalled = recalled.map_err(|error| unavailable(&error.0))?;
-            if recalled.contended {
-                return Ok(Lent::Again);
-            }
-            if recalled.freed == Usd::ZERO {
-                let remaining = least.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
-                return Ok(Lent::Empty { remaining });
+            let asking = (wanted.lane.as_str(), chain.code.as_str());
+            for (scope, state) in chain.scopes.iter().zip(&states) {
+                // What comes back to a scope that has enough is of no help to one that has not.
+                if lends(scope.mode, state.available, lack, have.unwrap_or_default()) {
+                    continue;
+                }
+                let shortage = lack.saturating_sub(state.available);
+                let recalled = self.recall(scope, Some(asking), shortage).await;
+                let recalled = recalled.map_err(|error| unavailable(&error.0))?;
+                if recalled.contended {
+                    return Ok(Lent::Again);
+                }
+                if recalled.freed == Usd::ZERO {
+                    let remaining = least.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
+                    return Ok(Lent::Empty { remaining });
+                }
             }
         }
         Ok(Lent::Again)
@@ -141,6 +146,10 @@ impl Ledger {
             if terms.have.is_none() {
                 writes.push(Write::Put(Put::new(&self.names.quotas, terms.loan_item(scope))));
             }
+        }
+        if terms.have.is_none() {
+            let chain = chain_item(&terms.wanted.lane, terms.chain);
+            writes.push(Write::Put(Put::new(&self.names.quotas, chain)));
         }
         writes
     }
@@ -210,8 +219,8 @@ pub(super) fn opened(scope: &Scope, available: Usd, spent: Usd) -> Item {
         .with("av", available)
         .with("b", scope.budget)
         .with("sp", spent)
-        .with_some("s0", (spent != Usd::ZERO).then_some(spent))
         .with("v", scope.version)
+        .with_some("ttl", scope_ttl(scope.end))
 }
 
 /// What each scope does at its edge, and how much it has.
@@ -227,10 +236,12 @@ fn loan(scopes: &[(BudgetMode, Usd)], lack: Usd, needed: Usd, have: Usd) -> Opti
         let share = Usd::from_pico(least.pico() / SHARE);
         return Some(lack.max(needed.saturating_times(CHUNK_CALLS).min(share)));
     }
-    let lends = |(mode, available): &(BudgetMode, Usd)| {
-        *available >= lack || (*mode == BudgetMode::LastOne && available.saturating_add(have) > Usd::ZERO)
-    };
-    scopes.iter().all(lends).then_some(lack)
+    scopes.iter().all(|(mode, available)| lends(*mode, *available, lack, have)).then_some(lack)
+}
+
+/// Would a scope lend what lacks?
+fn lends(mode: BudgetMode, available: Usd, lack: Usd, have: Usd) -> bool {
+    available >= lack || (mode == BudgetMode::LastOne && available.saturating_add(have) > Usd::ZERO)
 }
 
 /// One loan, agreed but not made.
@@ -251,8 +262,7 @@ impl Terms<'_> {
     }
 
     fn loan_item(&self, scope: &Scope) -> Item {
-        let chain: Vec<&str> = self.chain.scopes.iter().map(|scope| scope.pk.as_str()).collect();
-        loan_item(scope, &self.wanted.lane, &self.chain.code, chain)
+        loan_item(scope, &self.wanted.lane, &self.chain.code, self.chain.lenders())
     }
 
     /// A cancelled transaction shows the lane: our own hold in it means that it was done before [M8].
@@ -264,6 +274,12 @@ impl Terms<'_> {
         }
         Lent::Held { free: lane.money(&free_name(&self.chain.code)).unwrap_or_default() }
     }
+}
+
+/// The row by which a lane knows who lent to it, also when it has given everything back.
+pub(super) fn chain_item(lane: &str, chain: &Chain) -> Item {
+    let key = chain_key(lane, &chain.code);
+    Item::at(key.pk, key.sk).with("chain", chain.lenders())
 }
 
 /// The row by which a scope finds the lanes it lent to.

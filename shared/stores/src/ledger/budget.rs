@@ -2,7 +2,7 @@
 
 use super::{
     Ledger, LedgerError,
-    borrow::{ScopeState, loan_item, opened},
+    borrow::{ScopeState, chain_item, loan_item, opened},
     chain::{Chain, Scope},
     lane::{free_name, lane, lane_key, lanes, spent_name},
 };
@@ -18,8 +18,8 @@ use domain::{
 
 /// A new key's lanes together are lent one such part of its budget.
 const FIRST_SHARE: i128 = 16;
-/// A transaction takes a hundred writes: two a lane, one for the scope.
-const MOST_LANES: u32 = 48;
+/// A transaction takes a hundred writes: three a lane, one for the scope.
+const MOST_LANES: u32 = 32;
 const ROUNDS: u32 = 12;
 
 impl Ledger {
@@ -29,7 +29,7 @@ impl Ledger {
     /// # Errors
     /// As the table.
     pub async fn open_key(&self, key: &VirtualKey, bounds: &[Bound], now: Timestamp) -> Result<(), LedgerError> {
-        let chain = Chain::of(key, bounds, now);
+        let chain = Chain::of(key, bounds, &self.zone(), now);
         // A scope that is shared is not tied up ahead for a key that may never call.
         let [scope] = chain.scopes.as_slice() else { return Ok(()) };
         if bounds.iter().any(|bound| bound.scope.kind != ScopeKind::Key) {
@@ -45,6 +45,7 @@ impl Ledger {
             writes.push(Write::Update(self.first_loan(&lane, &chain.code, loan)));
             let row = loan_item(scope, &lane, &chain.code, vec![scope.pk.as_str()]);
             writes.push(Write::Put(Put::new(&self.names.quotas, row)));
+            writes.push(Write::Put(Put::new(&self.names.quotas, chain_item(&lane, &chain))));
         }
         match self.table.transact(&writes).await {
             Ok(()) | Err(TableError::TransactionCancelled { .. } | TableError::Conflict) => Ok(()),
@@ -74,7 +75,7 @@ impl Ledger {
     /// # Errors
     /// As the table.
     pub async fn change_budget(&self, bound: &Bound, spent: Usd, now: Timestamp) -> Result<(), LedgerError> {
-        let scope = Scope::of(bound, now);
+        let scope = Scope::of(bound, &self.zone(), now);
         let mut backoff = Backoff::of(ROUNDS);
         loop {
             let state = self.scope(&scope).await?;
@@ -93,7 +94,7 @@ impl Ledger {
         self.hints.freed();
         let available = self.scope(&scope).await?.available;
         if available < Usd::ZERO {
-            self.recall(&[scope], None, Usd::ZERO.saturating_sub(available)).await?;
+            self.recall(&scope, None, Usd::ZERO.saturating_sub(available)).await?;
         }
         Ok(())
     }

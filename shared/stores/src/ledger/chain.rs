@@ -1,7 +1,7 @@
 //! The scopes that a call is charged to, and the name of the windows they make.
 
 use domain::{
-    Timestamp, Usd,
+    Timestamp, Usd, Zone,
     key::VirtualKey,
     limit::{Bound, BudgetMode},
     time::Period,
@@ -19,13 +19,16 @@ pub struct Scope {
     pub mode: BudgetMode,
     /// The version of the key or group that set the budget.
     pub version: u64,
+    /// When its window is over, if ever.
+    pub end: Option<Timestamp>,
 }
 
 impl Scope {
     /// The scope that `bound` means at this moment.
-    pub fn of(bound: &Bound, now: Timestamp) -> Self {
-        let window = bound.budget.period.window(now);
+    pub fn of(bound: &Bound, zone: &Zone, now: Timestamp) -> Self {
+        let window = zone.window(bound.budget.period, now);
         Self {
+            end: zone.end(&window),
             pk: format!("SCOPE#{}#{window}", bound.scope),
             budget: bound.budget.max,
             mode: bound.mode,
@@ -47,14 +50,19 @@ pub struct Chain {
 
 impl Chain {
     /// The chain of a key's call under these budgets.
-    pub fn of(key: &VirtualKey, bounds: &[Bound], now: Timestamp) -> Self {
-        let window = key.limits.budget_period.window(now);
+    pub fn of(key: &VirtualKey, bounds: &[Bound], zone: &Zone, now: Timestamp) -> Self {
+        let window = zone.window(key.limits.budget_period, now);
         if bounds.is_empty() {
             return Self { scopes: Vec::new(), code: [&window, "|", FREE].concat(), window };
         }
-        let scopes: Vec<Scope> = bounds.iter().map(|bound| Scope::of(bound, now)).collect();
-        let code = format!("{}|{}", windows(&window, bounds, now), members(&scopes));
+        let scopes: Vec<Scope> = bounds.iter().map(|bound| Scope::of(bound, zone, now)).collect();
+        let code = format!("{}|{}", windows(&window, bounds, zone, now), members(&scopes));
         Self { scopes, code, window }
+    }
+
+    /// Where the scopes lie.
+    pub fn lenders(&self) -> Vec<&str> {
+        self.scopes.iter().map(|scope| scope.pk.as_str()).collect()
     }
 
     /// Does nobody lend for this chain?
@@ -73,12 +81,28 @@ pub fn is_in(code: &str, window: &str) -> bool {
     code.strip_prefix(window).is_some_and(|rest| rest.starts_with('|'))
 }
 
+/// The key's own window in a code.
+pub fn own_window(code: &str) -> &str {
+    code.split_once('|').map_or(code, |(own, _)| own)
+}
+
+/// Is one of the windows of this code over, since so many seconds?
+pub fn is_over(code: &str, zone: &Zone, now: Timestamp, since: u64) -> bool {
+    let windows = code.rsplit_once('|').map_or("", |(windows, _)| windows);
+    windows.split('|').any(|window| ended(window, zone, now, since))
+}
+
+/// Is this window over, since so many seconds?
+pub fn ended(window: &str, zone: &Zone, now: Timestamp, since: u64) -> bool {
+    zone.end(window).is_some_and(|end| end.plus_secs(since) <= now)
+}
+
 /// The key's window first, then the others, each once.
-fn windows(own: &str, bounds: &[Bound], now: Timestamp) -> String {
+fn windows(own: &str, bounds: &[Bound], zone: &Zone, now: Timestamp) -> String {
     let mut periods: Vec<Period> = bounds.iter().map(|bound| bound.budget.period).collect();
     periods.sort_unstable();
     periods.dedup();
-    let others = periods.into_iter().map(|period| period.window(now)).filter(|window| window != own);
+    let others = periods.into_iter().map(|period| zone.window(period, now)).filter(|window| window != own);
     std::iter::once(own.to_owned()).chain(others).collect::<Vec<_>>().join("|")
 }
 
@@ -117,8 +141,8 @@ mod tests {
     #[test]
     fn m16_the_window_is_part_of_the_name() {
         let key = key(Period::Monthly);
-        let before = Chain::of(&key, &key.bounds(), at("2026-11-30T23:59:59Z"));
-        let after = Chain::of(&key, &key.bounds(), at("2026-12-01T00:00:00Z"));
+        let before = Chain::of(&key, &key.bounds(), &Zone::utc(), at("2026-11-30T23:59:59Z"));
+        let after = Chain::of(&key, &key.bounds(), &Zone::utc(), at("2026-12-01T00:00:00Z"));
         assert_eq!(before.scopes[0].pk, "SCOPE#key#key_a#2026-11");
         assert_eq!(after.scopes[0].pk, "SCOPE#key#key_a#2026-12");
         assert_ne!(before.code, after.code);
@@ -127,8 +151,8 @@ mod tests {
     #[test]
     fn a_first_budget_makes_another_chain() {
         let key = key(Period::Total);
-        let free = Chain::of(&key, &[], Timestamp::default());
-        let lent = Chain::of(&key, &key.bounds(), Timestamp::default());
+        let free = Chain::of(&key, &[], &Zone::utc(), Timestamp::default());
+        let lent = Chain::of(&key, &key.bounds(), &Zone::utc(), Timestamp::default());
         assert!(is_free(&free.code) && !is_free(&lent.code));
     }
 
@@ -138,7 +162,7 @@ mod tests {
         let with = |id: &str| {
             let mut bounds = key.bounds();
             bounds.push(Bound { scope: ScopeId::new(ScopeKind::Team, id), ..team(Period::Daily) });
-            Chain::of(&key, &bounds, Timestamp::default()).code
+            Chain::of(&key, &bounds, &Zone::utc(), Timestamp::default()).code
         };
         assert_ne!(with("one"), with("two"));
     }
@@ -149,9 +173,11 @@ mod tests {
         let key = key(Period::Monthly);
         let mut bounds = key.bounds();
         bounds.extend([team(Period::Daily), team(Period::Total)]);
-        let chain = Chain::of(&key, &bounds, now);
+        let chain = Chain::of(&key, &bounds, &Zone::utc(), now);
         assert!(chain.code.starts_with("2026-11|2026-11-21|total|"), "{}", chain.code);
         assert!(is_in(&chain.code, "2026-11") && !is_in(&chain.code, "2026-11-21"));
-        assert!(!is_in(&Chain::of(&key, &[], now).code, "2026-1"));
+        assert!(is_over(&chain.code, &Zone::utc(), at("2026-11-22T00:00:00Z"), 0));
+        assert!(!is_over(&chain.code, &Zone::utc(), at("2026-11-22T00:00:00Z"), 1));
+        assert!(!is_in(&Chain::of(&key, &[], &Zone::utc(), now).code, "2026-1"));
     }
 }

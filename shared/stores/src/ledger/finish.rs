@@ -26,7 +26,7 @@ impl Ledger {
     /// [`LedgerError`] if the store failed; calling again is safe, and the lease ends what is never settled.
     pub async fn settle(&self, reservation: &Reservation, record: &CallRecord) -> Result<Settled, LedgerError> {
         let record = CallRecord { state: State::Settled, cost: record.cost.max(Usd::ZERO), ..record.clone() };
-        self.finish(item(reservation, record), Hold::of(reservation)).await
+        self.finish(item(reservation, record), Hold::of(reservation), reservation.may_wait).await
     }
 
     /// Gives all of it back: nothing was spent.
@@ -35,7 +35,7 @@ impl Ledger {
     /// As [`Ledger::settle`].
     pub async fn release(&self, reservation: &Reservation, record: &CallRecord) -> Result<Settled, LedgerError> {
         let record = CallRecord { state: State::Released, cost: Usd::ZERO, ..record.clone() };
-        self.finish(item(reservation, record), Hold::of(reservation)).await
+        self.finish(item(reservation, record), Hold::of(reservation), reservation.may_wait).await
     }
 
     /// Ends a call whose lease has passed: the ambiguous charge is taken [M10].
@@ -49,7 +49,7 @@ impl Ledger {
             held: hold.worst,
             first_cost: cost,
         };
-        self.finish(item, hold).await
+        self.finish(item, hold, false).await
     }
 
     pub(super) async fn expire_all(&self, lane: &str, due: Vec<(CallId, Hold)>) -> Result<(), LedgerError> {
@@ -59,13 +59,18 @@ impl Ledger {
         Ok(())
     }
 
-    async fn finish(&self, ours: CallItem, hold: Hold) -> Result<Settled, LedgerError> {
+    async fn finish(&self, ours: CallItem, hold: Hold, may_wait: bool) -> Result<Settled, LedgerError> {
         let put = Put::new(&self.names.usage, ours.to_item()).if_absent();
         let decided = match self.table.put(&put).await {
             Ok(()) => None,
             Err(TableError::ConditionFailed { old: Some(old) }) => Some(stored(CallItem::from_item(&old))?),
             Err(error) => return Err(error.into()),
         };
+        if decided.is_none() && self.frees_later && may_wait {
+            let settled = Settled { state: ours.record.state, cost: ours.record.cost, first: true };
+            self.publish(None, ours);
+            return Ok(settled);
+        }
         let first_cost = decided.as_ref().map_or(ours.first_cost, |decided| decided.first_cost);
         self.free(&ours.lane, &ours.record.call, hold, first_cost).await?;
         self.hints.freed();
@@ -84,7 +89,7 @@ impl Ledger {
     }
 
     /// Takes the hold out of the lane and what it cost into its spending. No hold, nothing to do.
-    async fn free(&self, lane: &str, call: &CallId, mut hold: Hold, cost: Usd) -> Result<(), LedgerError> {
+    pub(super) async fn free(&self, lane: &str, call: &CallId, mut hold: Hold, cost: Usd) -> Result<(), LedgerError> {
         loop {
             match self.table.update(&self.freeing(lane, call, &hold, cost)).await {
                 Ok(_) => return Ok(()),
@@ -103,9 +108,9 @@ impl Ledger {
     fn freeing(&self, lane: &str, call: &CallId, hold: &Hold, cost: Usd) -> Update {
         let lent = !is_free(&hold.window);
         let expression = if lent {
-            "SET #a = #a + :refund, #s = #s + :c, #n = #n - :one REMOVE #h"
+            "SET #a = if_not_exists(#a, :z) + :refund, #s = if_not_exists(#s, :z) + :c, #n = #n - :one REMOVE #h"
         } else {
-            "SET #s = #s + :c, #n = #n - :one REMOVE #h"
+            "SET #s = if_not_exists(#s, :z) + :c, #n = #n - :one REMOVE #h"
         };
         let update = Update::new(&self.names.quotas, lane_key(lane), expression)
             .when("#h = :hold")
@@ -113,6 +118,7 @@ impl Ledger {
             .name("#n", "n")
             .name("#h", hold_name(call))
             .value(":c", cost)
+            .value(":z", 0_u32)
             .value(":one", 1_u32)
             .value(":hold", hold.text());
         if !lent {
@@ -133,6 +139,7 @@ impl Ledger {
             match self.table.transact(&writes).await {
                 Ok(()) => {
                     self.hints.freed();
+                    self.close_again(&ours.lane, &ours.window).await?;
                     let settled = Settled { first: false, ..as_stored(&ours) };
                     self.publish(Some(old), ours);
                     return Ok(settled);
@@ -146,10 +153,14 @@ impl Ledger {
 
     fn charging(&self, ours: &CallItem, difference: Usd) -> Update {
         let lent = !is_free(&ours.window);
-        let expression = if lent { "SET #s = #s + :d, #a = #a - :d" } else { "SET #s = #s + :d" };
+        let expression = if lent {
+            "SET #s = if_not_exists(#s, :z) + :d, #a = if_not_exists(#a, :z) - :d"
+        } else {
+            "SET #s = if_not_exists(#s, :z) + :d"
+        };
         let update = Update::new(&self.names.quotas, lane_key(&ours.lane), expression)
-            .when("attribute_exists(#s)")
             .name("#s", spent_name(&ours.window))
+            .value(":z", 0_u32)
             .value(":d", difference);
         if lent { update.name("#a", free_name(&ours.window)) } else { update }
     }

@@ -62,6 +62,7 @@ pub fn wanted(ask: &Ask<'_>, window: &str) -> Reservation {
         ambiguous: ask.ambiguous.clamp(Usd::ZERO, LARGEST),
         lease_until: ask.lease_until,
         remaining: None,
+        may_wait: false,
     }
 }
 
@@ -121,6 +122,16 @@ pub fn free_name(window: &str) -> String {
 
 pub fn spent_name(window: &str) -> String {
     marked("s:", window)
+}
+
+/// What was spent in closed windows of the lane, by the key's own window.
+pub fn kept_name(own: &str) -> String {
+    format!("k:{own}")
+}
+
+/// Remembers who lent to the lane for one window.
+pub fn chain_key(lane: &str, code: &str) -> Key {
+    Key::new(format!("LANE#{lane}"), format!("W#{code}"))
 }
 
 pub fn hold_name(call: &CallId) -> String {

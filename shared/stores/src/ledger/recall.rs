@@ -17,31 +17,30 @@ pub struct Recalled {
 }
 
 impl Ledger {
-    /// Takes back at most `shortage` of idle money that the scopes lent, but not from `asking`: a lane and its window.
+    /// Takes back at most `shortage` of idle money that a scope lent, but not from `asking`: a lane and its window.
     pub(super) async fn recall(
         &self,
-        scopes: &[Scope],
+        scope: &Scope,
         asking: Option<(&str, &str)>,
         shortage: Usd,
     ) -> Result<Recalled, LedgerError> {
         let mut recalled = Recalled::default();
-        for scope in scopes {
-            for loan in self.loans(&scope.pk).await? {
-                if recalled.freed >= shortage {
-                    return Ok(recalled);
-                }
-                if asking.is_none() || loan.text("lane").zip(loan.text("win")) != asking {
-                    let lacking = shortage.saturating_sub(recalled.freed);
-                    self.recall_loan(&loan, lacking, &mut recalled).await?;
-                }
+        for loan in self.loans(&scope.pk).await? {
+            if recalled.freed >= shortage {
+                return Ok(recalled);
+            }
+            if asking.is_none() || loan.text("lane").zip(loan.text("win")) != asking {
+                let lacking = shortage.saturating_sub(recalled.freed);
+                self.recall_loan(&loan, lacking, &mut recalled).await?;
             }
         }
         Ok(recalled)
     }
 
-    /// The borrowers of a scope.
+    /// The borrowers of a scope. What is closed is only not swept away yet.
     pub(super) async fn loans(&self, scope: &str) -> Result<Vec<Item>, TableError> {
-        query_all(&*self.table, Query::partition(&self.names.quotas, scope).beginning("L#")).await
+        let loans = query_all(&*self.table, Query::partition(&self.names.quotas, scope).beginning("L#")).await?;
+        Ok(loans.into_iter().filter(|loan| loan.count("ttl").is_none()).collect())
     }
 
     async fn recall_loan(&self, loan: &Item, most: Usd, recalled: &mut Recalled) -> Result<(), LedgerError> {

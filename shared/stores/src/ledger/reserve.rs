@@ -17,6 +17,8 @@ use domain::{
     call::{Ask, Reservation, State},
 };
 
+/// A lane with so many times the call's worst case left can wait for what the call does not use.
+const PLENTY: u64 = 4;
 /// How often an admission goes back to its lane.
 const ROUNDS: u32 = 24;
 /// An admitter stops when its lease has less than this left, so that nobody expires what it is writing.
@@ -39,7 +41,7 @@ impl Ledger {
     /// # Errors
     /// [`Refusal`]; after any of them nothing is held.
     pub async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
-        let chain = Chain::of(ask.key, ask.bounds, ask.now);
+        let chain = Chain::of(ask.key, ask.bounds, &self.zone(), ask.now);
         let wanted = lane::wanted(ask, &chain.code);
         if let Some(remaining) = self.hints.dry(&wanted.lane, wanted.worst_case, self.clock.now()) {
             return Err(spent(remaining, &chain, wanted.worst_case));
@@ -77,6 +79,7 @@ impl Ledger {
                 Found::Short(have) => match Box::pin(self.borrow(chain, wanted, &Purpose::Admit(ask), have)).await? {
                     Lent::Held { free } => {
                         self.register(ask.key, &seen).await;
+                        self.tidy(&wanted.lane, &seen).await;
                         return Ok(self.with_remaining(chain, wanted, free).await);
                     }
                     Lent::Empty { remaining } => {
@@ -144,8 +147,18 @@ impl Ledger {
         if !due.is_empty() && Box::pin(self.expire_all(&wanted.lane, due)).await.is_err() {
             tracing::warn!(lane = wanted.lane, "holds past their lease are left to the sweeper");
         }
-        let free = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case);
-        self.with_remaining(chain, wanted, free.saturating_sub(wanted.worst_case)).await
+        self.tidy(&wanted.lane, &before).await;
+        let free = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case).saturating_sub(wanted.worst_case);
+        let held = self.with_remaining(chain, wanted, free).await;
+        let plenty = chain.is_free() || free >= wanted.worst_case.saturating_times(PLENTY);
+        Reservation { may_wait: plenty && ask.key.limits.max_parallel.is_none(), ..held }
+    }
+
+    /// Closes what is over in the lane, best effort: the sweeper comes too.
+    async fn tidy(&self, lane: &str, before: &Item) {
+        if Box::pin(self.close_ended(lane, before)).await.is_err() {
+            tracing::warn!(lane, "windows that are over are left to the sweeper");
+        }
     }
 
     /// The reservation, with what lane and narrowest scope have left.

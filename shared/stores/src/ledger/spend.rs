@@ -3,7 +3,7 @@
 use super::{
     Ledger, LedgerError,
     chain::{Scope, is_in},
-    lane::{all_lanes, holds, lane_key},
+    lane::{all_lanes, holds, kept_name, lane_key},
 };
 use crate::table::{Get, Item, Value};
 use domain::{Timestamp, Usd, key::VirtualKey, limit::Bound};
@@ -25,15 +25,12 @@ impl Ledger {
     /// # Errors
     /// As the table.
     pub async fn spend(&self, key: &VirtualKey, now: Timestamp) -> Result<Spend, LedgerError> {
-        let window = key.limits.budget_period.window(now);
+        let window = self.zone().window(key.limits.budget_period, now);
         let mut spend = Spend::default();
-        if let Some(own) = key.bounds().first() {
-            let scope = self.scope(&Scope::of(own, now)).await?;
-            spend.settled = scope.spent.saturating_sub(scope.before);
-        }
         for lane in self.lane_items(all_lanes(key)).await? {
             let spent = lane_spending(&lane).filter(|(code, _)| is_in(code, &window)).map(|(_, spent)| spent);
-            spend.settled = spend.settled.saturating_add(spent.sum());
+            let kept = lane.money(&kept_name(&window)).unwrap_or_default();
+            spend.settled = spend.settled.saturating_add(spent.sum()).saturating_add(kept);
             spend.reserved = spend.reserved.saturating_add(holds(&lane).map(|(_, hold)| hold.worst).sum());
         }
         Ok(spend)
@@ -44,8 +41,22 @@ impl Ledger {
     /// # Errors
     /// As the table.
     pub async fn spend_of(&self, bound: &Bound, now: Timestamp) -> Result<Spend, LedgerError> {
-        let scope = Scope::of(bound, now);
-        let mut spend = Spend { settled: self.scope(&scope).await?.spent, reserved: Usd::ZERO };
+        let scope = Scope::of(bound, &self.zone(), now);
+        let mut closed = self.scope(&scope).await?.spent;
+        loop {
+            let open = self.open_spend(&scope).await?;
+            // What a lane spent moves to the scope when its window is closed: seen in neither place or both, it is read again.
+            let after = self.scope(&scope).await?.spent;
+            if after == closed {
+                return Ok(Spend { settled: open.settled.saturating_add(closed), ..open });
+            }
+            closed = after;
+        }
+    }
+
+    /// What the open lanes of a scope have spent and hold.
+    async fn open_spend(&self, scope: &Scope) -> Result<Spend, LedgerError> {
+        let mut spend = Spend::default();
         let loans = self.loans(&scope.pk).await?;
         let codes: BTreeSet<&str> = loans.iter().filter_map(|loan| loan.text("win")).collect();
         let lanes: BTreeSet<String> = loans.iter().filter_map(|loan| loan.text("lane")).map(str::to_owned).collect();
@@ -70,7 +81,7 @@ impl Ledger {
 }
 
 /// What a lane spent, by window.
-fn lane_spending(lane: &Item) -> impl Iterator<Item = (&str, Usd)> {
+pub(super) fn lane_spending(lane: &Item) -> impl Iterator<Item = (&str, Usd)> {
     lane.iter().filter_map(|(name, value)| match (name.strip_prefix("s:"), value) {
         (Some(code), Value::N(pico)) => Some((code, Usd::from_pico(*pico))),
         _ => None,

@@ -1,4 +1,4 @@
-//! The sweeper: returns what calls that were never heard of again still hold [M6].
+//! The sweeper: returns what calls that were never heard of again still hold [M6], and what windows that are over left.
 //!
 //! Lanes are found by rows of the hour in which their keys admitted something: no scan and no index.
 
@@ -13,8 +13,11 @@ use std::collections::BTreeSet;
 const SHARDS: u32 = 16;
 /// A lease of more than so many hours is found by the lane's next admission only.
 const HOURS_BACK: u64 = 2;
+/// The first sweeps of an hour look further back, for windows to close.
+const DAY_BACK: u64 = 26;
+const LONG_LOOKS_MINUTES: u64 = 8;
 /// Rows are of no use after so many seconds.
-const KEPT_SECS: u64 = 86_400;
+const KEPT_SECS: u64 = 2 * 86_400;
 
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct Swept {
     pub lanes: usize,
     /// Holds ended.
     pub expired: usize,
+    /// Windows closed.
+    pub closed: usize,
 }
 
 /// The hour, counted since 1970.
@@ -35,7 +40,7 @@ fn live_pk(hour: u64, shard: u32) -> String {
 }
 
 impl Ledger {
-    /// Expires every hold whose lease has passed. To be called about once a minute, by anyone, any number at once.
+    /// Expires every hold whose lease has passed, and closes the windows that are over. To be called about once a minute, by anyone, any number at once.
     ///
     /// # Errors
     /// [`LedgerError`]; what was not reached is found by the next sweep.
@@ -47,7 +52,10 @@ impl Ledger {
             let due = due(&item, now);
             swept.lanes += 1;
             swept.expired += due.len();
+            let expired = !due.is_empty();
             self.expire_all(&lane, due).await?;
+            let item = if expired { self.table.get(&read).await?.unwrap_or_default() } else { item };
+            swept.closed += self.close_ended(&lane, &item).await?;
         }
         Ok(swept)
     }
@@ -55,7 +63,10 @@ impl Ledger {
     /// Lanes of the keys that admitted something lately.
     async fn live_lanes(&self, now: Timestamp) -> Result<BTreeSet<String>, LedgerError> {
         let mut lanes = BTreeSet::new();
-        for hour in hour(now).saturating_sub(HOURS_BACK)..=hour(now) {
+        // Once an hour it looks as far back as a day is long: what was lent yesterday is given back.
+        let first_minutes = now.secs() % 3_600 / 60 < LONG_LOOKS_MINUTES;
+        let back = if first_minutes { DAY_BACK } else { HOURS_BACK };
+        for hour in hour(now).saturating_sub(back)..=hour(now) {
             for shard in 0..SHARDS {
                 let rows = query_all(&*self.table, Query::partition(&self.names.quotas, live_pk(hour, shard))).await?;
                 lanes.extend(rows.iter().flat_map(lanes_of));

@@ -29,7 +29,7 @@ impl Ledger {
     ) -> Result<Reservation, Refusal> {
         let worst_case = reservation.worst_case.saturating_add(more.max(Usd::ZERO));
         let wanted = Reservation { worst_case, ..reservation.clone() };
-        let chain = Chain::of(key, bounds, self.clock.now());
+        let chain = Chain::of(key, bounds, &self.zone(), self.clock.now());
         let mut backoff = Backoff::of(ROUNDS);
         loop {
             let seen = match self.table.update(&self.growing(reservation, &wanted)).await {

@@ -64,6 +64,15 @@ impl Store {
         Self { table, names, clock: Arc::new(HandClock::at(start())), rush: 256, engine, directory }
     }
 
+    /// Plain memory, as fast as can be.
+    pub async fn pure() -> Option<Self> {
+        Some(Self::over(Arc::new(crate::pure::Pure::default())))
+    }
+
+    pub fn over(table: Arc<dyn Table>) -> Self {
+        Self::of(table, Names::prefixed("test"), None, None)
+    }
+
     pub async fn memory() -> Option<Self> {
         let names = Names::prefixed("test");
         let engine = Embedded::open(None).unwrap();

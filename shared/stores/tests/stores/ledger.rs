@@ -2,7 +2,7 @@
 
 use crate::{
     harness::{Store, Trial, key, last_one, record, usd},
-    on_every_table,
+    on_every_ledger,
 };
 use domain::{
     Usd,
@@ -17,7 +17,7 @@ use stores::{
     ledger::{Ledger, Refusal, Spend},
 };
 
-on_every_table! {
+on_every_ledger! {
     m2_strict_holds_exactly_what_the_budget_bears,
     m2_last_one_is_over_by_at_most_one_call,
     m2_strict_with_a_first_loan_and_many_lanes,

@@ -10,18 +10,23 @@
 )]
 
 mod chaos;
+mod costs;
+mod crash;
 mod groups;
 mod harness;
 mod journals;
 mod keys;
+mod later;
 mod ledger;
 mod limits;
 mod loopback;
 mod model;
+mod pure;
 mod responses;
 mod rollups;
 mod stream;
 mod table;
+mod windows;
 
 /// Each behaviour, on every kind of table. The emulator's tests pass without one: see `Store::emulator`.
 #[macro_export]
@@ -32,6 +37,15 @@ macro_rules! on_every_table {
         $crate::on_tables!(file, $($name),+);
         $crate::on_tables!(shaken, $($name),+);
         $crate::on_tables!(emulator, $($name),+);
+    };
+}
+
+/// What the ledger alone does, also on the table that the long histories run on.
+#[macro_export]
+macro_rules! on_every_ledger {
+    ($($name:ident),+ $(,)?) => {
+        $crate::on_every_table!($($name),+);
+        $crate::on_tables!(pure, $($name),+);
     };
 }
 

@@ -53,6 +53,7 @@ enum Holds {
     Names,
     Of(&'static str),
     Object,
+    Periods,
     Text,
     Texts,
     Time,
@@ -64,10 +65,9 @@ type Fields = &'static [(&'static str, Holds)];
 
 use Holds::{
     Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, MaybeWord, Money, Names,
-    Object, Of, Text, Texts, Time, Word,
+    Object, Of, Periods, Text, Texts, Time, Word,
 };
 
-const PERIODS: Holds = Word(&["daily", "weekly", "monthly", "total"]);
 const PRIORITIES: &[&str] = &["high", "normal", "low"];
 const MODES: Holds = Word(&["strict", "last_one"]);
 
@@ -89,7 +89,7 @@ const KEY: Fields = &[
     ("allowed_routes", Names),
     ("allowed_ips", Names),
     ("max_budget_usd", MaybeMoney),
-    ("budget_period", PERIODS),
+    ("budget_period", Periods),
     ("budgets", Budgets),
     ("soft_budget_usd", MaybeMoney),
     ("rpm", MaybeCount),
@@ -123,7 +123,7 @@ const GROUP: Fields = &[
     ("allowed_routes", Names),
     ("allowed_ips", Names),
     ("max_budget_usd", MaybeMoney),
-    ("budget_period", PERIODS),
+    ("budget_period", Periods),
     ("budgets", Budgets),
     ("soft_budget_usd", MaybeMoney),
     ("rpm", MaybeCount),
@@ -251,10 +251,15 @@ impl Holds {
         match self {
             MaybeAny => json!({}),
             Budgets => {
-                json!({ "type": "array", "items": answered(&[("max_budget_usd", Money), ("budget_period", PERIODS)], &[]) })
+                json!({ "type": "array", "items": answered(&[("max_budget_usd", Money), ("budget_period", Periods)], &[]) })
             }
             Count => json!({ "type": "integer", "minimum": 0 }),
             Flag => json!({ "type": "boolean" }),
+            Periods => json!({
+                "type": "string",
+                "pattern": "^(daily|weekly|monthly|total|[1-9][0-9]{0,2}d|[1-9][0-9]{0,3}h|[1-9][0-9]{0,4}m|[1-9][0-9]{2,6}s)$",
+                "description": "A day, week or month of the calendar, or a duration.",
+            }),
             List("") => json!({ "type": "array" }),
             List(name) => json!({ "type": "array", "items": { "$ref": format!("#/components/schemas/{name}") } }),
             MaybeCount => json!({ "type": ["integer", "null"], "minimum": 0 }),
@@ -306,11 +311,11 @@ fn written(name: &str) -> Value {
             { "type": "number", "minimum": 0, "maximum": 1_000_000_000 },
             { "type": "string", "pattern": "^[0-9]{1,9}(\\.[0-9]{1,12})?$" },
         ]}),
-        "budget_period" => json!({ "enum": ["daily", "weekly", "monthly", "total", null] }),
+        "budget_period" => json!({ "anyOf": [{ "type": "null" }, Periods.schema()] }),
         "budget_mode" => json!({ "enum": ["strict", "last_one", null] }),
         "budgets" => json!({ "type": ["array", "null"], "maxItems": 4, "items": {
             "type": "object",
-            "properties": { "max_budget_usd": written("max_budget_usd"), "budget_period": PERIODS.schema() },
+            "properties": { "max_budget_usd": written("max_budget_usd"), "budget_period": Periods.schema() },
             "required": ["max_budget_usd", "budget_period"],
             "additionalProperties": false,
         }}),
