@@ -9,5 +9,7 @@ pub mod invoke;
 
 /// InvokeModel of embedding models.
 pub mod embed;
+/// InvokeModel of models that make images.
+pub mod images;
 /// InvokeModel of reranking models.
 pub mod rerank;

@@ -44,6 +44,7 @@ pub fn embedder(service: Service) -> Option<&'static dyn Embedder> {
         Service::GeminiBatchEmbed => &crate::gemini::embed::Batch,
         Service::GeminiEmbed => &crate::gemini::embed::Single,
         Service::OpenAiEmbeddings => &crate::openai::embeddings::Embeddings,
+        Service::VertexEmbed => &crate::gemini::embed::Predict,
         Service::VoyageEmbeddings => &crate::openai::embeddings::Voyage,
         _ => return None,
     })

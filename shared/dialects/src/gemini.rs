@@ -6,3 +6,9 @@ pub mod embed;
 pub mod error;
 /// `generateContent`, `streamGenerateContent` and `countTokens`.
 pub mod generate;
+/// `predict` of Imagen.
+pub mod imagen;
+/// `generateContent` of models that answer with images.
+pub mod images;
+/// `generateContent` of models that answer with sound.
+pub mod speech;

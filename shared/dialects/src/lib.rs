@@ -16,6 +16,8 @@ pub mod form;
 pub mod framing;
 /// The fast path: read once, copied with our edits.
 pub mod head;
+/// Images between services.
+pub mod image;
 /// JSON: strict in, exact out.
 pub mod json;
 /// Why something could not be read.
@@ -26,6 +28,8 @@ pub mod media;
 pub mod rerank;
 /// What every service can do; the table of services.
 pub mod service;
+/// Speech between services.
+pub mod speech;
 
 pub mod anthropic;
 pub mod bedrock;

@@ -1,7 +1,8 @@
 //! What every service can do, and the one table of services.
 //!
 //! A service's request is read once, for what the gateway must know of it; an equal service on both sides passes through.
-//! What embeds or ranks can also be translated: see [`crate::embedding`] and [`crate::rerank`].
+//! What embeds, ranks, makes images or speaks can also be translated: see [`crate::embedding`], [`crate::rerank`],
+//! [`crate::image`] and [`crate::speech`].
 
 use crate::{
     codec::{Envelope, Glance, Will},
@@ -12,7 +13,7 @@ use crate::{
     malformed::Malformed,
 };
 use domain::{
-    Error, Service,
+    Error, Service, Task,
     media::{Picture, Units},
     tokens::UsageUpdate,
 };
@@ -126,11 +127,15 @@ pub struct Said {
 pub fn offer(service: Service) -> &'static dyn Offer {
     match service {
         Service::BedrockEmbed => &crate::bedrock::embed::Embed,
+        Service::BedrockImageEdits | Service::BedrockImages => &crate::bedrock::images::Images,
         Service::BedrockRerank => &crate::bedrock::rerank::Rerank,
         Service::CohereEmbed => &crate::cohere::embed::Embed,
         Service::CohereRerank => &crate::cohere::rerank::Rerank,
         Service::GeminiBatchEmbed => &crate::gemini::embed::Batch,
         Service::GeminiEmbed => &crate::gemini::embed::Single,
+        Service::GeminiImageEdits | Service::GeminiImages => &crate::gemini::images::Images,
+        Service::GeminiSpeech => &crate::gemini::speech::Speech,
+        Service::ImagenImages => &crate::gemini::imagen::Imagen,
         Service::JinaRerank => &crate::openai::rerank::Jina,
         Service::OpenAiEmbeddings => &crate::openai::embeddings::Embeddings,
         Service::OpenAiImageEdits => &crate::openai::images::Edits,
@@ -138,9 +143,39 @@ pub fn offer(service: Service) -> &'static dyn Offer {
         Service::OpenAiModerations => &crate::openai::moderations::Moderations,
         Service::OpenAiSpeech => &crate::openai::speech::Speech,
         Service::OpenAiTranscriptions | Service::OpenAiTranslations => &crate::openai::transcriptions::Transcriptions,
+        Service::VertexEmbed => &crate::gemini::embed::Predict,
         Service::VoyageEmbeddings => &crate::openai::embeddings::Voyage,
         Service::VoyageRerank => &crate::openai::rerank::Voyage,
     }
+}
+
+/// Whether a provider of this service offers it for a model of that name: where one provider has several services for a
+/// task, the model says which.
+pub fn serves(service: Service, model: &str) -> bool {
+    match service {
+        Service::BedrockImageEdits => crate::bedrock::images::edits(model),
+        Service::BedrockImages => crate::bedrock::images::makes(model),
+        Service::GeminiImageEdits | Service::GeminiImages => crate::gemini::images::makes(model),
+        Service::GeminiSpeech => crate::gemini::speech::speaks(model),
+        Service::ImagenImages => crate::gemini::imagen::makes(model),
+        Service::VertexEmbed => !model.contains("gemini-embedding-2"),
+        _ => true,
+    }
+}
+
+/// Whether a caller of one service can be answered by another, for a model of that name.
+pub fn translates(from: Service, to: Service, model: &str) -> bool {
+    let meet = match from.task() {
+        Task::Embed | Task::Rerank => true,
+        Task::EditImages => from == Service::OpenAiImageEdits && crate::image::painter(to).is_some(),
+        Task::GenerateImages => {
+            let of_words = to != Service::BedrockImages || crate::bedrock::images::generates(model);
+            from == Service::OpenAiImages && crate::image::painter(to).is_some() && of_words
+        }
+        Task::Speak => from == Service::OpenAiSpeech && crate::speech::speaker(to).is_some(),
+        Task::Moderate | Task::Transcribe | Task::TranslateSpeech => false,
+    };
+    meet && from.task() == to.task() && serves(to, model)
 }
 
 /// A failure that a provider reports under a 200, in the dialects of OpenAI and those near it.

@@ -17,6 +17,8 @@ pub mod event;
 pub mod group;
 /// Names of keys, calls, providers and models.
 pub mod ids;
+/// The canonical request for images.
+pub mod image;
 /// JSON kept as it was written.
 pub mod json;
 /// Virtual keys and their policy.
@@ -39,6 +41,8 @@ pub mod role;
 pub mod secret;
 /// What providers offer beside chat: names only.
 pub mod service;
+/// The canonical request for speech.
+pub mod speech;
 /// Clocks, instants and budget windows.
 pub mod time;
 /// Token counts, and what each of them includes.

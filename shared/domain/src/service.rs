@@ -41,6 +41,10 @@ impl Task {
 pub enum Service {
     /// InvokeModel of an embedding model: Titan, Cohere and Nova each in their own words.
     BedrockEmbed,
+    /// InvokeModel of a model that changes images.
+    BedrockImageEdits,
+    /// InvokeModel of a model that makes images: Amazon's and Stability's, each in their own words.
+    BedrockImages,
     /// InvokeModel of a reranking model.
     BedrockRerank,
     CohereEmbed,
@@ -49,6 +53,14 @@ pub enum Service {
     GeminiBatchEmbed,
     /// `embedContent`
     GeminiEmbed,
+    /// `generateContent` of a model that answers with images, given some.
+    GeminiImageEdits,
+    /// `generateContent` of a model that answers with images.
+    GeminiImages,
+    /// `generateContent` of a model that answers with sound.
+    GeminiSpeech,
+    /// `predict` of Imagen.
+    ImagenImages,
     /// `/v1/rerank` as Jina, Together, OpenRouter and vLLM have it.
     JinaRerank,
     OpenAiEmbeddings,
@@ -58,19 +70,27 @@ pub enum Service {
     OpenAiSpeech,
     OpenAiTranscriptions,
     OpenAiTranslations,
+    /// `predict` of an embedding model.
+    VertexEmbed,
     VoyageEmbeddings,
     VoyageRerank,
 }
 
 impl Service {
     /// Every service, in alphabetical order.
-    pub const ALL: [Service; 16] = [
+    pub const ALL: [Service; 23] = [
         Service::BedrockEmbed,
+        Service::BedrockImageEdits,
+        Service::BedrockImages,
         Service::BedrockRerank,
         Service::CohereEmbed,
         Service::CohereRerank,
         Service::GeminiBatchEmbed,
         Service::GeminiEmbed,
+        Service::GeminiImageEdits,
+        Service::GeminiImages,
+        Service::GeminiSpeech,
+        Service::ImagenImages,
         Service::JinaRerank,
         Service::OpenAiEmbeddings,
         Service::OpenAiImageEdits,
@@ -79,6 +99,7 @@ impl Service {
         Service::OpenAiSpeech,
         Service::OpenAiTranscriptions,
         Service::OpenAiTranslations,
+        Service::VertexEmbed,
         Service::VoyageEmbeddings,
         Service::VoyageRerank,
     ];
@@ -87,11 +108,17 @@ impl Service {
     pub fn name(self) -> &'static str {
         match self {
             Service::BedrockEmbed => "bedrock.embed",
+            Service::BedrockImageEdits => "bedrock.image_edits",
+            Service::BedrockImages => "bedrock.images",
             Service::BedrockRerank => "bedrock.rerank",
             Service::CohereEmbed => "cohere.embed",
             Service::CohereRerank => "cohere.rerank",
             Service::GeminiBatchEmbed => "gemini.batch_embed",
             Service::GeminiEmbed => "gemini.embed",
+            Service::GeminiImageEdits => "gemini.image_edits",
+            Service::GeminiImages => "gemini.images",
+            Service::GeminiSpeech => "gemini.speech",
+            Service::ImagenImages => "imagen.images",
             Service::JinaRerank => "jina.rerank",
             Service::OpenAiEmbeddings => "openai.embeddings",
             Service::OpenAiImageEdits => "openai.image_edits",
@@ -100,6 +127,7 @@ impl Service {
             Service::OpenAiSpeech => "openai.speech",
             Service::OpenAiTranscriptions => "openai.transcriptions",
             Service::OpenAiTranslations => "openai.translations",
+            Service::VertexEmbed => "vertex.embed",
             Service::VoyageEmbeddings => "voyage.embeddings",
             Service::VoyageRerank => "voyage.rerank",
         }
@@ -113,14 +141,17 @@ impl Service {
             | Service::GeminiBatchEmbed
             | Service::GeminiEmbed
             | Service::OpenAiEmbeddings
+            | Service::VertexEmbed
             | Service::VoyageEmbeddings => Task::Embed,
             Service::BedrockRerank | Service::CohereRerank | Service::JinaRerank | Service::VoyageRerank => {
                 Task::Rerank
             }
-            Service::OpenAiImageEdits => Task::EditImages,
-            Service::OpenAiImages => Task::GenerateImages,
+            Service::BedrockImageEdits | Service::GeminiImageEdits | Service::OpenAiImageEdits => Task::EditImages,
+            Service::BedrockImages | Service::GeminiImages | Service::ImagenImages | Service::OpenAiImages => {
+                Task::GenerateImages
+            }
             Service::OpenAiModerations => Task::Moderate,
-            Service::OpenAiSpeech => Task::Speak,
+            Service::GeminiSpeech | Service::OpenAiSpeech => Task::Speak,
             Service::OpenAiTranscriptions => Task::Transcribe,
             Service::OpenAiTranslations => Task::TranslateSpeech,
         }
@@ -129,9 +160,17 @@ impl Service {
     /// The vendor family whose errors it has.
     pub fn dialect(self) -> Dialect {
         match self {
-            Service::BedrockEmbed | Service::BedrockRerank => Dialect::Bedrock,
+            Service::BedrockEmbed | Service::BedrockImageEdits | Service::BedrockImages | Service::BedrockRerank => {
+                Dialect::Bedrock
+            }
             Service::CohereEmbed | Service::CohereRerank => Dialect::Cohere,
-            Service::GeminiBatchEmbed | Service::GeminiEmbed => Dialect::Gemini,
+            Service::GeminiBatchEmbed
+            | Service::GeminiEmbed
+            | Service::GeminiImageEdits
+            | Service::GeminiImages
+            | Service::GeminiSpeech
+            | Service::ImagenImages
+            | Service::VertexEmbed => Dialect::Gemini,
             _ => Dialect::OpenAi,
         }
     }

@@ -16,8 +16,11 @@ use domain::{
     tokens::UsageUpdate,
 };
 
+mod predict;
 mod read;
 mod words;
+
+pub use predict::Predict;
 
 /// One input.
 pub struct Single;

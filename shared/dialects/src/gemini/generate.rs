@@ -31,7 +31,7 @@ mod response;
 mod schema;
 mod signature;
 mod stream;
-mod usage;
+pub(crate) mod usage;
 
 /// The wire.
 pub struct Generate;

@@ -13,6 +13,11 @@ use domain::{
     tokens::UsageUpdate,
 };
 
+/// The canonical request.
+pub mod request;
+/// The canonical answer.
+pub mod response;
+
 /// Images from words.
 pub struct Generations;
 

@@ -8,7 +8,7 @@ use crate::{
     malformed::Malformed,
     service::{Ask, Body, Offer, Said, Streams, failure, model_of},
 };
-use domain::media::Units;
+use domain::{media::Units, speech::Request};
 
 /// The service.
 pub struct Speech;
@@ -64,6 +64,24 @@ impl Offer for Speech {
     }
 }
 
+/// Fields that have a home in the canonical form.
+const KNOWN: [&str; 5] = ["input", "instructions", "model", "response_format", "voice"];
+
+/// The canonical request.
+pub fn request(node: &Node<'_>, model: &str) -> Result<Request, Malformed> {
+    let said = node.fields().iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| &**name);
+    // A voice of the caller's own making is an object.
+    let voice = node.get("voice").and_then(|voice| voice.as_str().or(voice.str_of("id")));
+    Ok(Request {
+        model: model.to_owned(),
+        text: node.required("input", Node::text)?,
+        voice: voice.map(str::to_owned),
+        instructions: node.optional("instructions", Node::text)?,
+        format: node.optional("response_format", Node::text)?,
+        unknown: said.filter(|name| !KNOWN.contains(name)).map(str::to_owned).collect(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +93,13 @@ mod tests {
         let ask = Speech.ask(&Body::Json(&parse(body.as_bytes()).unwrap()), &Envelope::default()).unwrap();
         assert_eq!((ask.most.characters, ask.most.audio_ms, ask.streams), (5, 10_000, Some(Streams::Bytes)));
         assert_eq!((ask.likely.audio_ms, ask.text_bytes), (335, 6));
+    }
+
+    #[test]
+    fn what_has_no_home_is_named() {
+        let body = r#"{"model":"m","input":"Hi","voice":"alloy","response_format":"wav","speed":2,"user":null}"#;
+        let asked = request(&parse(body.as_bytes()).unwrap(), "m").unwrap();
+        assert_eq!((asked.voice.as_deref(), asked.format.as_deref()), (Some("alloy"), Some("wav")));
+        assert_eq!(asked.unknown, ["speed"]);
     }
 }
