@@ -10,6 +10,7 @@ use serde_json::json;
 
 mod forms;
 mod invoked;
+mod made;
 mod translated;
 
 /// An answer as it is written here.

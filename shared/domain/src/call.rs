@@ -4,6 +4,7 @@ use crate::{
     ids::{CallId, KeyId},
     key::VirtualKey,
     limit::Bound,
+    media::Units,
     money::Usd,
     time::Timestamp,
     tokens::Usage,
@@ -110,6 +111,8 @@ pub struct CallRecord {
     pub region: Option<String>,
     pub usage: Usage,
     pub usage_source: UsageSource,
+    /// What a service used beside tokens; nothing of a chat.
+    pub units: Units,
     /// The model had no price: the cost is not known, and is not claimed to be zero.
     pub unpriced: bool,
     /// The status the caller saw (499 if it went away).

@@ -225,6 +225,7 @@ impl Settlement {
             region: target.and_then(|t| t.region.clone()),
             usage: metered.usage,
             usage_source: metered.source.unwrap_or(UsageSource::None),
+            units: metered.units.unwrap_or_default(),
             unpriced,
             status,
             error: error.map(|error| error.code().to_owned()),

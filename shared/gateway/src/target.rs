@@ -4,8 +4,11 @@ use config::{
     Quirks, Rates,
     parameters::{self, Level, Parameters},
 };
-use dialects::codec::{Abilities, Thinking};
-use domain::{Api, Error, Kind, ModelName, ProviderName, Service, Task, Wire};
+use dialects::{
+    codec::{Abilities, Thinking},
+    service::{serves, translates},
+};
+use domain::{Api, Error, Kind, ModelName, ProviderName, Service, Wire};
 use http::HeaderValue;
 use providers::Upstream;
 use std::sync::Arc;
@@ -44,13 +47,13 @@ impl ResolvedTarget {
         if own { Some(inbound) } else { self.speaks.first().copied() }
     }
 
-    /// The service a call of this one goes out on: its own if the provider offers it, else the first it can be
-    /// translated to.
+    /// The service a call of this one goes out on: its own if the provider offers it for this model, else the first it can
+    /// be translated to.
     pub fn service_for(&self, inbound: Service) -> Option<Service> {
-        let task = inbound.task();
-        let translated = matches!(task, Task::Embed | Task::Rerank);
-        let other = || self.services.iter().copied().find(|service| translated && service.task() == task);
-        if self.services.contains(&inbound) { Some(inbound) } else { other() }
+        let model = self.model.as_str();
+        let own = self.services.contains(&inbound) && serves(inbound, model);
+        let other = || self.services.iter().copied().find(|service| translates(inbound, *service, model));
+        if own { Some(inbound) } else { other() }
     }
 
     /// Whether its provider offers what is asked for.

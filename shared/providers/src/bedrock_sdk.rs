@@ -28,7 +28,7 @@ use config::{
     Provider, Quirks,
     providers::{Aws as Account, AwsCredentials},
 };
-use domain::{Operation, Service, Wire};
+use domain::{Dialect, Operation, Service, Wire};
 use raw_wire::{RawWire, handed_back};
 use std::{
     error::Error as StdError,
@@ -99,8 +99,7 @@ fn spoken(preferred: &[Wire]) -> Vec<Wire> {
 
 /// The services that are InvokeModel of some family of models.
 fn offered(preferred: &[Service]) -> Vec<Service> {
-    let both = [Service::BedrockEmbed, Service::BedrockRerank];
-    preferred.iter().copied().filter(|service| both.contains(service)).collect()
+    preferred.iter().copied().filter(|service| service.dialect() == Dialect::Bedrock).collect()
 }
 
 /// The shared settings, with the provider's own region.

@@ -32,11 +32,15 @@ pub fn path(wire: Wire, operation: Operation, stream: bool) -> Option<&'static s
 /// The path of a service under a provider's base URL; `None` where it is not reached over plain HTTP.
 pub fn service_path(service: Service) -> Option<&'static str> {
     Some(match service {
-        Service::BedrockEmbed | Service::BedrockRerank => return None,
+        Service::BedrockEmbed | Service::BedrockImageEdits | Service::BedrockImages | Service::BedrockRerank => {
+            return None;
+        }
         Service::CohereEmbed => "/v2/embed",
         Service::CohereRerank => "/v2/rerank",
         Service::GeminiBatchEmbed => "/models/{model}:batchEmbedContents",
         Service::GeminiEmbed => "/models/{model}:embedContent",
+        Service::GeminiImageEdits | Service::GeminiImages | Service::GeminiSpeech => "/models/{model}:generateContent",
+        Service::ImagenImages | Service::VertexEmbed => "/models/{model}:predict",
         Service::JinaRerank | Service::VoyageRerank => "/rerank",
         Service::OpenAiEmbeddings | Service::VoyageEmbeddings => "/embeddings",
         Service::OpenAiImageEdits => "/images/edits",

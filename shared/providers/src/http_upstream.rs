@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use config::{BaseUrl, Provider, Quirks};
-use domain::{Operation, Service, Task, Wire};
+use domain::{Dialect, Operation, Service, Task, Wire};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use reqwest::Url;
@@ -249,6 +249,7 @@ fn offer(provider: &Provider, service: Service, headers: &HeaderMap) -> Result<O
     let mut headers = headers.clone();
     let accepted = match service.task() {
         Task::Embed | Task::Moderate | Task::Rerank => "application/json",
+        _ if service.dialect() == Dialect::Gemini => "application/json",
         _ => "*/*",
     };
     headers.insert(header::ACCEPT, HeaderValue::from_static(accepted));

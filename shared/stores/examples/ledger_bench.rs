@@ -118,6 +118,7 @@ fn record(call: &CallId, now: Timestamp) -> CallRecord {
         region: Some("eu-west-1".to_owned()),
         usage: domain::Usage { input: 1200, output: 300, ..Default::default() },
         usage_source: UsageSource::Reported,
+        units: domain::media::Units::default(),
         unpriced: false,
         status: 200,
         error: None,

@@ -4,10 +4,12 @@ use crate::table::{self, Get, Item, Key, Names, Table, TableError, Value};
 use domain::{
     CallId, KeyId, Timestamp, Usage, Usd,
     call::{CallRecord, State, UsageSource},
+    media::Units,
 };
 use std::sync::Arc;
 
 mod stream;
+mod units;
 
 pub use stream::{CallImage, Malformed, SequenceNumber};
 
@@ -53,7 +55,8 @@ impl CallItem {
     fn with_outcome(&self, item: Item) -> Item {
         let record = &self.record;
         let usage = &record.usage;
-        item.and("wire", record.wire.as_str())
+        units::with(item, &record.units)
+            .and("wire", record.wire.as_str())
             .and("alias", record.alias.as_str())
             .and("provider", record.provider.as_str())
             .and("model", record.model.as_str())
@@ -105,6 +108,7 @@ impl CallItem {
                 output: count("output"),
                 reasoning: count("reasoning"),
             },
+            units: units::read(item),
             usage_source: item.text("usage_source").and_then(UsageSource::named).unwrap_or(UsageSource::None),
             unpriced: item.flag("unpriced"),
             status: count("status").try_into().ok()?,
@@ -151,6 +155,7 @@ pub(crate) fn bare_record(call: &CallId, state: State, cost: Usd, now: Timestamp
         region: None,
         usage: Usage::default(),
         usage_source: UsageSource::None,
+        units: Units::default(),
         unpriced: false,
         status: 0,
         error: None,

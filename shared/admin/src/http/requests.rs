@@ -40,6 +40,8 @@ pub struct Shown<'c> {
     region: Option<&'c str>,
     usage: Usage,
     usage_source: &'static str,
+    /// `null` if nothing but tokens was used.
+    units: Option<Units>,
     status: u16,
     error: Option<&'c str>,
     streamed: bool,
@@ -63,6 +65,19 @@ struct Usage {
     cache_write_1h_tokens: u64,
     output_tokens: u64,
     reasoning_tokens: u64,
+}
+
+/// What a service used beside tokens. Tokens of images and sounds are part of the counts of tokens.
+#[derive(Serialize)]
+struct Units {
+    images: u64,
+    characters: u64,
+    audio_ms: u64,
+    searches: u64,
+    input_image_tokens: u64,
+    input_audio_tokens: u64,
+    output_image_tokens: u64,
+    output_audio_tokens: u64,
 }
 
 /// One page of call records, newest first. A call is listed some seconds after it has ended, for 90 days.
@@ -152,6 +167,7 @@ pub fn shown(call: &CallItem) -> Shown<'_> {
         region: record.region.as_deref(),
         usage: usage(&record.usage),
         usage_source: record.usage_source.name(),
+        units: units(&record.units),
         status: record.status,
         error: record.error.as_deref(),
         streamed: record.streamed,
@@ -165,6 +181,19 @@ pub fn shown(call: &CallItem) -> Shown<'_> {
         tags: Labels(&record.tags),
         client_request_id: record.client_request_id.as_deref(),
     }
+}
+
+fn units(units: &domain::media::Units) -> Option<Units> {
+    (!units.is_empty()).then_some(Units {
+        images: units.images,
+        characters: units.characters,
+        audio_ms: units.audio_ms,
+        searches: units.searches,
+        input_image_tokens: units.input_image_tokens,
+        input_audio_tokens: units.input_audio_tokens,
+        output_image_tokens: units.output_image_tokens,
+        output_audio_tokens: units.output_audio_tokens,
+    })
 }
 
 fn usage(usage: &domain::Usage) -> Usage {

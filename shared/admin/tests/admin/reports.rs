@@ -177,5 +177,6 @@ async fn a_call_record_is_shown_once_the_call_has_ended() {
         assert_eq!(&shown[field], value, "{field}");
     }
     assert_eq!(shown["usage"]["output_tokens"], 5);
+    assert_eq!((&shown["units"]["searches"], &shown["units"]["images"]), (&json!(2), &json!(0)));
     assert_eq!(world.call(Method::DELETE, "/admin/v1/requests/call_1", None).await.status, 405);
 }

@@ -223,6 +223,7 @@ pub fn record(call: &str, cost: Usd, at: Timestamp) -> CallRecord {
         region: None,
         usage: Usage { input: 3, output: 5, ..Default::default() },
         usage_source: UsageSource::Reported,
+        units: domain::media::Units { searches: 2, ..Default::default() },
         unpriced: false,
         status: 200,
         error: None,

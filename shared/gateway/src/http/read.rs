@@ -14,7 +14,7 @@ use dialects::{
     json::{self, Node},
     service::{Body as Said, offer},
 };
-use domain::{Api, Error, Kind, Operation, Service, Task, Wire, limit::Priority};
+use domain::{Api, Dialect, Error, Kind, Operation, Service, Task, Wire, limit::Priority};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::BodyExt;
 use std::time::{Duration, Instant};
@@ -90,7 +90,8 @@ pub fn content(request: &Request, api: Api) -> Result<Option<String>, Error> {
     let whole = text(header::CONTENT_TYPE).unwrap_or("");
     let kind = whole.split(';').next().unwrap_or("").trim();
     let (json, form) = accepted(api);
-    let blob = api == Api::Chat(Wire::BedrockInvoke) && BLOBS.contains(&kind);
+    let invoked = api == Api::Chat(Wire::BedrockInvoke) || api.service().is_some() && api.dialect() == Dialect::Bedrock;
+    let blob = invoked && BLOBS.contains(&kind);
     if blob || json && kind.eq_ignore_ascii_case("application/json") {
         return Ok(None);
     }

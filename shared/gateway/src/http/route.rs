@@ -1,7 +1,7 @@
 //! The one route table: method, template, wire, scope [R1]. Everything else is 404.
 
 use crate::conversation::kept::Asked;
-use dialects::bedrock::embed::embeds;
+use dialects::bedrock::{embed::embeds, images::makes};
 use domain::{Api, Dialect, Operation, Service, Wire};
 use http::Method;
 
@@ -207,10 +207,17 @@ pub fn matched(method: &Method, path: &str) -> Matched {
 /// InvokeModel of a model that embeds.
 static INVOKED_EMBED: Route = service!("model" / "{}" / "invoke" => BedrockEmbed);
 
-/// What a route serves of that model: InvokeModel is one path for models that chat and models that embed.
+/// InvokeModel of a model that makes images.
+static INVOKED_IMAGES: Route = service!("model" / "{}" / "invoke" => BedrockImages);
+
+/// What a route serves of that model: InvokeModel is one path for models that chat, embed or make images.
 fn invoked(route: &'static Route, model: &str) -> &'static Route {
     let invokes = route.api == Api::Chat(Wire::BedrockInvoke) && route.stream == Some(false);
-    if invokes && embeds(model) { &INVOKED_EMBED } else { route }
+    match invokes {
+        true if embeds(model) => &INVOKED_EMBED,
+        true if makes(model) => &INVOKED_IMAGES,
+        _ => route,
+    }
 }
 
 fn fits(template: &[&str], segments: &[&str]) -> bool {

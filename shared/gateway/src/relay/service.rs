@@ -1,4 +1,4 @@
-//! Services: equal ones pass, those that embed or rank can be translated.
+//! Services: equal ones pass, those that embed, rank, make images or speak can be translated.
 
 use super::{
     attempts::{
@@ -23,11 +23,14 @@ use dialects::{
     json::{self, Node},
     rerank::reranker,
     service::{Said, Streams, offer},
+    speech::File,
 };
 use domain::{Error, Service, Task, embedding, rerank};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use http::{HeaderMap, HeaderValue};
 use providers::Answer;
+
+mod made;
 
 /// Requests of one attempt that are under way at once, where a service takes one input each.
 const AT_ONCE: usize = 8;
@@ -44,7 +47,10 @@ pub struct Order {
 /// A canonical request.
 enum Translated {
     Embed(embedding::Request),
+    Images,
     Rerank(rerank::Request),
+    /// The file that the sound is to be.
+    Speech(File),
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -113,6 +119,8 @@ impl Relay<'_> {
                 let encoded = to.encode_request(&request, model)?;
                 (encoded.bodies, encoded.dropped, Translated::Embed(request))
             }
+            Task::EditImages | Task::GenerateImages => made::pictures(asked, body, service, model)?,
+            Task::Speak => made::spoken(asked, body, service)?,
             _ => {
                 let (from, to) = (reranker(asked.service), reranker(service));
                 let (from, to) = from.zip(to).ok_or_else(crate::target::nothing_to_try)?;
@@ -133,6 +141,9 @@ impl Relay<'_> {
             content_type: order.content_type.clone(),
         });
         let mut sendings: Vec<Sending> = sendings.collect();
+        if matches!(order.translated, Some(Translated::Images)) {
+            return self.exchange_images(target, order.service, &sendings).await;
+        }
         if sendings.len() > 1 {
             return self.exchange_many(target, &order, &sendings).await;
         }
@@ -244,6 +255,8 @@ impl Relay<'_> {
                 self.told(order, &response)?
             }
             Some(Translated::Rerank(asked)) => self.ranked(order.service, asked, &node)?,
+            Some(Translated::Speech(file)) => return self.sounded(order, *file, &node),
+            Some(Translated::Images) => return Err(crate::target::nothing_to_try().into()),
         };
         Ok((Outcome::Whole { body, metered }, None))
     }

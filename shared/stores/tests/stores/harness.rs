@@ -186,6 +186,7 @@ pub fn record(call: &CallId, cost: Usd) -> CallRecord {
         region: None,
         usage: Usage { input: 3, output: 5, ..Default::default() },
         usage_source: UsageSource::Reported,
+        units: domain::media::Units::default(),
         unpriced: false,
         status: 200,
         error: None,

@@ -152,6 +152,11 @@ pub(super) fn route(path: &str) -> Option<Route> {
     let (model, action) = below.rsplit_once("/models/")?.1.split_once(':')?;
     let in_path = |stream| Some(InPath { model: decoded(model), stream });
     match action {
+        "generateContent" if model.contains("tts") || model.contains("-image") => {
+            Some(Route::Other(Operation::GeminiMade, in_path(false)))
+        }
+        "predict" if model.contains("imagen") => Some(Route::Other(Operation::Imagen, in_path(false))),
+        "predict" => Some(Route::Other(Operation::VertexEmbed, in_path(false))),
         "generateContent" => Some(Route::Chat(Dialect::Gemini, in_path(false))),
         "streamGenerateContent" => Some(Route::Chat(Dialect::Gemini, in_path(true))),
         "countTokens" => Some(Route::Count(Dialect::Gemini, in_path(false))),

@@ -52,6 +52,8 @@ pub(super) fn route(in_path: InPath) -> Route {
     let operation = match () {
         () if named("titan-embed") => Some(Operation::TitanEmbed),
         () if named("cohere.embed") => Some(Operation::BedrockCohereEmbed),
+        () if named("nova-canvas") || named("titan-image") => Some(Operation::AmazonImage),
+        () if named("stability.") => Some(Operation::StabilityImage),
         () if named("rerank") => Some(Operation::BedrockRerank),
         () => None,
     };

@@ -6,24 +6,30 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 mod embed;
+mod made;
 mod media;
 
 /// An operation with one answer and no stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Operation {
+    AmazonImage,
     BedrockCohereEmbed,
     BedrockRerank,
     CohereEmbed,
     Embeddings,
     GeminiBatchEmbed,
     GeminiEmbed,
+    GeminiMade,
     Image,
     ImageEdit,
+    Imagen,
     Moderation,
     Rerank,
     Speech,
+    StabilityImage,
     TitanEmbed,
     Transcription,
+    VertexEmbed,
 }
 
 /// A whole answer that no plan shapes.
@@ -62,9 +68,15 @@ impl Operation {
     /// Whose words its refusals are in.
     pub(crate) fn dialect(self) -> Dialect {
         match self {
-            Self::BedrockCohereEmbed | Self::BedrockRerank | Self::TitanEmbed => Dialect::Bedrock,
+            Self::AmazonImage
+            | Self::BedrockCohereEmbed
+            | Self::BedrockRerank
+            | Self::StabilityImage
+            | Self::TitanEmbed => Dialect::Bedrock,
             Self::CohereEmbed | Self::Rerank => Dialect::Cohere,
-            Self::GeminiBatchEmbed | Self::GeminiEmbed => Dialect::Gemini,
+            Self::GeminiBatchEmbed | Self::GeminiEmbed | Self::GeminiMade | Self::Imagen | Self::VertexEmbed => {
+                Dialect::Gemini
+            }
             _ => Dialect::OpenAi,
         }
     }
@@ -92,17 +104,22 @@ impl Operation {
 
     fn said(self, model: &str, body: &Value) -> Result<Plain, Fault> {
         match self {
+            Self::AmazonImage => made::amazon(body),
             Self::BedrockCohereEmbed => embed::cohere(body, true),
             Self::BedrockRerank => rerank(body, &["api_version", "documents", "query", "top_n"]),
             Self::CohereEmbed => embed::cohere(body, false),
             Self::Embeddings => embed::openai(model, body),
             Self::GeminiBatchEmbed => embed::gemini_batch(body),
             Self::GeminiEmbed => embed::gemini(body),
+            Self::GeminiMade => made::gemini(body),
             Self::Image => media::images(model, body),
+            Self::Imagen => made::imagen(body),
             Self::Moderation => moderation(model, body),
             Self::Rerank => rerank(body, &["documents", "max_tokens_per_doc", "model", "priority", "query", "top_n"]),
             Self::Speech => media::speech(body),
+            Self::StabilityImage => made::stability(body),
             Self::TitanEmbed => embed::titan(body),
+            Self::VertexEmbed => embed::vertex(body),
             Self::ImageEdit | Self::Transcription => Err(Fault::invalid("the body must be multipart/form-data")),
         }
     }

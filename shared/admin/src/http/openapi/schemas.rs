@@ -187,6 +187,7 @@ const OTHERS: &[(&str, Fields, &[&str])] = &[
             ("region", MaybeText),
             ("usage", Object),
             ("usage_source", Text),
+            ("units", MaybeAny),
             ("status", Count),
             ("error", MaybeText),
             ("streamed", Flag),

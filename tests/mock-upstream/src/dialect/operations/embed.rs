@@ -115,6 +115,24 @@ pub(super) fn gemini_batch(body: &Value) -> Result<Plain, Fault> {
     Ok(Plain::json(&json!({ "embeddings": embeddings })).charged(tokens, 0))
 }
 
+/// `predict` at Vertex AI.
+pub(super) fn vertex(body: &Value) -> Result<Plain, Fault> {
+    only(body, &["instances", "parameters"])?;
+    let length = body.pointer("/parameters/outputDimensionality").and_then(Value::as_u64);
+    let instances = body.get("instances").and_then(Value::as_array).filter(|list| !list.is_empty());
+    let mut tokens = 0;
+    let mut predictions = vec![];
+    for instance in instances.ok_or_else(|| missing("instances"))? {
+        only(instance, &["content", "task_type", "title"])?;
+        let text = required(instance, "content")?;
+        let count = token_count(text.len());
+        tokens += count;
+        let statistics = json!({"token_count": count, "truncated": false});
+        predictions.push(json!({"embeddings": {"values": vector(text, length), "statistics": statistics}}));
+    }
+    Ok(Plain::json(&json!({ "predictions": predictions })).charged(tokens, 0))
+}
+
 fn one(body: &Value) -> Result<(Vec<f32>, u64), Fault> {
     only(body, &["content", "embedContentConfig", "model", "outputDimensionality", "taskType", "title"])?;
     let parts = body.pointer("/content/parts").and_then(Value::as_array).ok_or_else(|| missing("content"))?;
