@@ -140,7 +140,9 @@ def test_the_outbox_reaches_both_consumers(stack, key):
     client = stack.emulator.client("lambda")
     end, results = time.monotonic() + 60, []
     while time.monotonic() < end:
-        results = [m.get("LastProcessingResult", "") for m in client.list_event_source_mappings()["EventSourceMappings"]]
+        mappings = client.list_event_source_mappings()["EventSourceMappings"]
+        streams = [m for m in mappings if ":dynamodb:" in m["EventSourceArn"]]
+        results = [m.get("LastProcessingResult", "") for m in streams]
         if len(results) == 2 and all(result.startswith("OK") for result in results):
             return
         time.sleep(0.5)
