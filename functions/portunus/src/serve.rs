@@ -85,6 +85,11 @@ pub fn run(options: Options) -> Result<(), Failure> {
     runtime.block_on(serve(options))
 }
 
+/// Both planes as one document.
+fn described() -> String {
+    admin::http::openapi::joined(gateway::http::openapi::document()).to_string()
+}
+
 async fn serve(options: Options) -> Result<(), Failure> {
     let listener = listen::bind(&options.listen)
         .await
@@ -117,8 +122,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         settings: settings.clone(),
     };
     let live = Arc::new(Live::of(Arc::new(maker.gateway(config.clone()).await?)));
-    let described = admin::http::openapi::joined(gateway::http::openapi::document());
-    let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>)).described_as(&described);
+    let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>)).described_as(described);
     let rollups = Rollups::new(table.clone(), names.clone());
     let requests = Requests::new(table.clone(), &names);
     let archive = directory.map(|path| Archive::new(Arc::new(Folder::new(path)), table.clone(), &names, clock.clone()));

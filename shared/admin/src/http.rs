@@ -17,7 +17,10 @@ use login::{Knock, Login};
 use principal::{Principal, Reach};
 use reply::RequestId;
 use route::{Matched, Route, Serves};
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, LazyLock},
+};
 use stores::{
     TableError,
     audit::{self, Audit},
@@ -147,7 +150,7 @@ pub fn app(state: AdminState) -> Router {
         let state = Arc::clone(&state);
         async move { handle(&state, request).await }
     };
-    let described = Arc::new(openapi::document());
+    let described = Arc::new(LazyLock::new(|| openapi::document().to_string()));
     let describe = move || {
         let described = Arc::clone(&described);
         async move { openapi::answer(&described) }

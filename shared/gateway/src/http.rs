@@ -12,7 +12,7 @@ use futures::FutureExt;
 use route::{Matched, Route, Serves};
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -56,15 +56,18 @@ pub struct Edge {
     live: Arc<Live>,
     /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
     pump: Option<Arc<dyn Pump>>,
-    described: Arc<str>,
+    described: Described,
 }
+
+/// A description that is written when somebody first asks for it: most processes never are.
+type Described = Arc<LazyLock<String, fn() -> String>>;
 
 /// The client plane under one configuration, for one call.
 struct Plane {
     gateway: Arc<Gateway>,
     /// Reads on what callers abandon; none on Lambda, where the stream is always read to its end.
     pump: Option<Arc<dyn Pump>>,
-    described: Arc<str>,
+    described: Described,
 }
 
 /// The client APIs as one application.
@@ -83,13 +86,13 @@ pub fn live(live: Live, pump: Option<Arc<dyn Pump>>) -> Router {
 
 impl Edge {
     pub fn new(live: Arc<Live>, pump: Option<Arc<dyn Pump>>) -> Self {
-        Self { live, pump, described: openapi::document().to_string().into() }
+        Self { live, pump, described: Arc::new(LazyLock::new(|| openapi::document().to_string())) }
     }
 
     /// The same with another description at `/openapi.json`, for where more is served beside it.
     #[must_use]
-    pub fn described_as(self, described: &serde_json::Value) -> Self {
-        Self { described: described.to_string().into(), ..self }
+    pub fn described_as(self, describe: fn() -> String) -> Self {
+        Self { described: Arc::new(LazyLock::new(describe)), ..self }
     }
 
     /// Answers one request, whatever it is. What [`app`] does, without a router around it.
@@ -118,7 +121,7 @@ impl Plane {
         read::host_allowed(&request, &self.gateway.config.allowed_hosts)?;
         let (route, path_model) = matched(&request)?;
         match route.serves {
-            Serves::Described => Ok(reply::json(id, self.described.to_string())),
+            Serves::Described => Ok(reply::json(id, self.described.as_str().to_owned())),
             Serves::Health => Ok(reply::health(id)),
             Serves::Models => Box::pin(self.models(request, id, path_model, received)).await,
             Serves::Response(asked) => Box::pin(self.stored(request, id, route, asked, path_model, received)).await,
