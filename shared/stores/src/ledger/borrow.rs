@@ -19,8 +19,8 @@ use domain::{
 const CHUNK_CALLS: u64 = 64;
 /// ... but never takes more than one such part of what the narrowest scope has.
 const SHARE: i128 = 16;
-/// How often money is called back before the budget counts as spent.
-const RECALLS: u32 = 3;
+/// How often money is called back, beside once a scope, before the lane is looked at again.
+const RECALLS: usize = 3;
 
 /// What the loan is for.
 pub enum Purpose<'a> {
@@ -82,7 +82,7 @@ impl Ledger {
             Purpose::TopUp { from } => wanted.worst_case.saturating_sub(from.worst_case),
         };
         let lack = needed.saturating_sub(have.unwrap_or_default());
-        for _ in 0..RECALLS {
+        for _ in 0..RECALLS + chain.scopes.len() {
             let Some(states) = self.states(chain).await? else { return Ok(Lent::Again) };
             let least = states.iter().map(|state| state.available).min().unwrap_or_default();
             if let Some(loan) = loan(&edges(chain, &states), lack, needed, have.unwrap_or_default()) {
@@ -90,21 +90,20 @@ impl Ledger {
                 return self.lend(&terms, &states).await;
             }
             let asking = (wanted.lane.as_str(), chain.code.as_str());
-            for (scope, state) in chain.scopes.iter().zip(&states) {
-                // What comes back to a scope that has enough is of no help to one that has not.
-                if lends(scope.mode, state.available, lack, have.unwrap_or_default()) {
-                    continue;
-                }
-                let shortage = lack.saturating_sub(state.available);
-                let recalled = self.recall(scope, Some(asking), shortage).await;
-                let recalled = recalled.map_err(|error| unavailable(&error.0))?;
-                if recalled.contended {
-                    return Ok(Lent::Again);
-                }
-                if recalled.freed == Usd::ZERO {
-                    let remaining = least.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
-                    return Ok(Lent::Empty { remaining });
-                }
+            // What comes back to a scope that has enough is of no help to one that has not; what comes back to one that
+            // has not comes back to others, too, so they are all looked at again.
+            let mut scopes = chain.scopes.iter().zip(&states);
+            let short =
+                scopes.find(|(scope, state)| !lends(scope.mode, state.available, lack, have.unwrap_or_default()));
+            let Some((scope, state)) = short else { continue };
+            let recalled = self.recall(scope, Some(asking), lack.saturating_sub(state.available)).await;
+            let recalled = recalled.map_err(|error| unavailable(&error.0))?;
+            if recalled.contended {
+                return Ok(Lent::Again);
+            }
+            if recalled.freed == Usd::ZERO {
+                let remaining = least.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
+                return Ok(Lent::Empty { remaining });
             }
         }
         Ok(Lent::Again)

@@ -23,6 +23,7 @@ on_every_table! {
     d5_groups_are_listed_by_kind_newest_first,
     m1_a_call_is_charged_to_every_scope_above_it_or_none,
     m2_keys_of_a_team_share_its_budget_to_the_last_picodollar,
+    m2_money_called_back_for_one_budget_serves_the_others_too,
     m16_a_team_may_have_a_day_and_a_month_at_once,
 }
 
@@ -134,4 +135,18 @@ async fn m16_a_team_may_have_a_day_and_a_month_at_once(store: &Store) {
     store.clock.advance_millis(86_400_000);
     assert!(!spends(&ledger, store, "windows_4", "0.3", &who).await, "more than the month has");
     assert!(spends(&ledger, store, "windows_5", "0.2", &who).await, "what is left of the month");
+}
+
+async fn m2_money_called_back_for_one_budget_serves_the_others_too(store: &Store) {
+    let ledger = store.ledger();
+    let mut both = [team("called"), Group { kind: GroupKind::Organization, ..team("called") }];
+    both.iter_mut().for_each(|group| group.limits.max_budget = Some(usd("10")));
+    let bounds: Vec<Bound> = both.iter().flat_map(Group::bounds).collect();
+    let idle = key("called_idle", None);
+    let held = Trial::new("call_called_1", "6").reserve_under(&ledger, &idle, &bounds, store.now()).await.unwrap();
+    ledger.settle(&held, &record(&held.call, usd("3"))).await.unwrap();
+    // Four are left of each budget, and three lie idle: enough for seven, and not for more.
+    let rest = (key("called_rest", None), bounds);
+    assert!(spends(&ledger, store, "called_2", "7", &rest).await);
+    assert!(!spends(&ledger, store, "called_3", "0.000000000001", &rest).await);
 }
