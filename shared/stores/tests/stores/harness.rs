@@ -110,14 +110,21 @@ impl Store {
     }
 
     /// A second, independent emulator, if `PORTUNUS_TEST_DYNAMODB` names its endpoint.
-    #[allow(clippy::disallowed_methods, reason = "a test's own switch")]
     pub async fn emulator() -> Option<Self> {
-        let endpoint = std::env::var("PORTUNUS_TEST_DYNAMODB").ok()?;
-        let client = crate::loopback::client(&endpoint);
         let prefix = format!("t{}{}", std::process::id(), directory().display().to_string().len());
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let names = Names::prefixed(&format!("{prefix}n{}", NEXT.fetch_add(1, Ordering::Relaxed)));
-        create_tables(&client, &names, false).await.unwrap();
+        Self::emulator_named(&format!("{prefix}n{}", NEXT.fetch_add(1, Ordering::Relaxed)), true).await
+    }
+
+    /// The same with tables of these names, made or found.
+    #[allow(clippy::disallowed_methods, reason = "a test's own switch")]
+    pub async fn emulator_named(prefix: &str, make: bool) -> Option<Self> {
+        let endpoint = std::env::var("PORTUNUS_TEST_DYNAMODB").ok()?;
+        let client = crate::loopback::client(&endpoint);
+        let names = Names::prefixed(prefix);
+        if make {
+            create_tables(&client, &names, false).await.unwrap();
+        }
         let mut store = Self::of(Arc::new(Retrying::patient(DynamoTable(client))), names, None, None);
         store.rush = 24;
         Some(store)
