@@ -39,7 +39,9 @@ pub struct Reservation {
     pub worst_case: Usd,
     pub ambiguous: Usd,
     pub lease_until: Timestamp,
-    /// What the key has left in this window after this hold; `None` without a budget.
+    /// When it was asked for: its windows are those of this moment, also where it moves to.
+    pub at: Timestamp,
+    /// What the key and its groups have left in this window after this hold; `None` without a budget of theirs.
     pub remaining: Option<Usd>,
     /// There is so much else to spend that nobody minds if the hold is freed a little later.
     pub may_wait: bool,

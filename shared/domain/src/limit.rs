@@ -232,6 +232,16 @@ impl ScopeKind {
             ScopeKind::User => "user",
         }
     }
+
+    /// Is it the operator's own affair, whoever calls?
+    pub fn is_operators(self) -> bool {
+        matches!(self, ScopeKind::Global | ScopeKind::Provider | ScopeKind::Tag)
+    }
+
+    /// Does it depend on where an attempt goes?
+    pub fn is_of_target(self) -> bool {
+        matches!(self, ScopeKind::Model | ScopeKind::Provider)
+    }
 }
 
 /// One scope: `team#t_1`.

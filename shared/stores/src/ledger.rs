@@ -23,7 +23,7 @@ use crate::{
     limits::Limiter,
     table::{Names, Table, TableError},
 };
-use domain::{Usd, Zone, call::State, time::Clock};
+use domain::{Usd, Zone, call::State, limit::ScopeKind, time::Clock};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
@@ -109,10 +109,12 @@ impl Ledger {
 /// Why a call may not begin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The budget cannot bear it.
-    #[error("the budget has {remaining} dollars left, and this call may cost {needed}")]
+    /// A budget cannot bear it.
+    #[error("the budget of its {} has {remaining} dollars left, and this call may cost {needed}", scope.name())]
     BudgetSpent {
-        /// What the narrowest scope has left and nobody holds; never negative.
+        /// What the budget that refused stands on.
+        scope: ScopeKind,
+        /// What that budget has left and nobody holds; never negative.
         remaining: Usd,
         /// The budget's window, as [`domain::time::Period::window`] names it.
         window: String,

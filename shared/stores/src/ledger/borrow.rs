@@ -2,8 +2,9 @@
 
 use super::{
     Ledger, Refusal,
-    chain::{Chain, Scope},
+    chain::{Chain, Scope, is_free},
     close::scope_ttl,
+    dry::Short,
     lane::{Hold, chain_key, free_name, hold_name, lane_key, spent_name},
     reserve::unavailable,
     sweep::hour,
@@ -25,10 +26,32 @@ const RECALLS: usize = 3;
 /// What the loan is for.
 pub enum Purpose<'a> {
     Admit(&'a Ask<'a>),
-    /// The hold becomes `larger`; it is `from` now.
-    TopUp {
-        from: Reservation,
-    },
+    /// The hold is this one now, and becomes larger, or another chain's, or both.
+    Move(&'a Reservation),
+}
+
+impl Purpose<'_> {
+    /// How much the chain of `wanted` is to hold more than now.
+    fn needs(&self, wanted: &Reservation) -> Usd {
+        match self {
+            Purpose::Move(from) if from.window == wanted.window => wanted.worst_case.saturating_sub(from.worst_case),
+            Purpose::Admit(_) | Purpose::Move(_) => wanted.worst_case,
+        }
+    }
+}
+
+/// What a hold that moves gives back, to the scopes that lent it.
+#[derive(Default)]
+struct Returned {
+    amount: Usd,
+    scopes: Vec<String>,
+}
+
+impl Returned {
+    /// What one scope gets of it.
+    fn to(&self, scope: &Scope) -> Usd {
+        if self.scopes.contains(&scope.pk) { self.amount } else { Usd::ZERO }
+    }
 }
 
 /// How borrowing ended.
@@ -36,7 +59,7 @@ pub enum Lent {
     /// The hold stands, and so much is free in the lane.
     Held { free: Usd },
     /// No scope has it, and nothing is idle elsewhere.
-    Empty { remaining: Usd },
+    Empty(Short),
     /// Somebody was faster: look at the lane again.
     Again,
 }
@@ -77,16 +100,16 @@ impl Ledger {
         purpose: &Purpose<'_>,
         have: Option<Usd>,
     ) -> Result<Lent, Refusal> {
-        let needed = match purpose {
-            Purpose::Admit(_) => wanted.worst_case,
-            Purpose::TopUp { from } => wanted.worst_case.saturating_sub(from.worst_case),
-        };
+        let needed = purpose.needs(wanted);
         let lack = needed.saturating_sub(have.unwrap_or_default());
+        let back = self.returned(purpose, wanted).await.map_err(|error| unavailable(&error))?;
         for _ in 0..RECALLS + chain.scopes.len() {
-            let Some(states) = self.states(chain).await? else { return Ok(Lent::Again) };
-            let least = states.iter().map(|state| state.available).min().unwrap_or_default();
+            let Some(mut states) = self.states(chain).await? else { return Ok(Lent::Again) };
+            for (scope, state) in chain.scopes.iter().zip(&mut states) {
+                state.available = state.available.saturating_add(back.to(scope));
+            }
             if let Some(loan) = loan(&edges(chain, &states), lack, needed, have.unwrap_or_default()) {
-                let terms = Terms { chain, wanted, purpose, have, needed, lack, loan };
+                let terms = Terms { chain, wanted, purpose, have, needed, lack, loan, back };
                 return self.lend(&terms, &states).await;
             }
             let asking = (wanted.lane.as_str(), chain.code.as_str());
@@ -102,11 +125,23 @@ impl Ledger {
                 return Ok(Lent::Again);
             }
             if recalled.freed == Usd::ZERO {
-                let remaining = least.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
-                return Ok(Lent::Empty { remaining });
+                let remaining = state.available.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
+                return Ok(Lent::Empty(Short { scope: scope.kind, remaining }));
             }
         }
         Ok(Lent::Again)
+    }
+
+    /// What goes back to the scopes of another chain when the hold moves away from it. A hold keeps its window open, so
+    /// who lent for it is known.
+    async fn returned(&self, purpose: &Purpose<'_>, wanted: &Reservation) -> Result<Returned, TableError> {
+        match purpose {
+            Purpose::Move(from) if from.window != wanted.window && !is_free(&from.window) => {
+                let scopes = self.lenders(&from.lane, &from.window).await?;
+                Ok(Returned { amount: from.worst_case, scopes })
+            }
+            Purpose::Admit(_) | Purpose::Move(_) => Ok(Returned::default()),
+        }
     }
 
     /// Every scope of the chain; `None` if one had to be brought to its key's newer budget first.
@@ -150,7 +185,16 @@ impl Ledger {
             let chain = chain_item(&terms.wanted.lane, terms.chain);
             writes.push(Write::Put(Put::new(&self.names.quotas, chain)));
         }
+        let lends = |pk: &&String| terms.chain.scopes.iter().any(|scope| scope.pk == **pk);
+        let others = terms.back.scopes.iter().filter(|pk| !lends(pk));
+        writes.extend(others.map(|pk| self.scope_gets_back(pk, terms.back.amount)));
         writes
+    }
+
+    /// Money comes back to a scope that nobody borrows from here.
+    pub(super) fn scope_gets_back(&self, pk: &str, amount: Usd) -> Write {
+        let update = Update::new(&self.names.quotas, Key::new(pk, "SCOPE"), "SET av = av + :x");
+        Write::Update(update.value(":x", amount))
     }
 
     fn lane_takes(&self, terms: &Terms<'_>) -> Update {
@@ -185,7 +229,7 @@ impl Ledger {
                     update = update.value(":max", most);
                 }
             }
-            Purpose::TopUp { from } => {
+            Purpose::Move(from) => {
                 condition.push_str(" AND #h = :before");
                 update = update.value(":before", Hold::of(from).text());
             }
@@ -201,10 +245,13 @@ impl Ledger {
             let item = opened(scope, left, Usd::ZERO);
             return Write::Put(Put::new(&self.names.quotas, item).if_absent());
         }
-        let update = Update::new(&self.names.quotas, key, "SET av = av - :t").value(":t", terms.loan);
+        // What it gets back of a hold that moves, it lends again at once.
+        let back = terms.back.to(scope);
+        let given = terms.loan.saturating_sub(back);
+        let update = Update::new(&self.names.quotas, key, "SET av = av - :t").value(":t", given);
         let on_credit = scope.mode == BudgetMode::LastOne && state.available < terms.loan;
         Write::Update(if on_credit {
-            let owed = Usd::ZERO.saturating_sub(terms.have.unwrap_or_default());
+            let owed = Usd::ZERO.saturating_sub(terms.have.unwrap_or_default()).saturating_sub(back);
             update.when("av > :owed").value(":owed", owed)
         } else {
             update.when("av >= :t")
@@ -252,6 +299,7 @@ struct Terms<'a> {
     needed: Usd,
     lack: Usd,
     loan: Usd,
+    back: Returned,
 }
 
 impl Terms<'_> {

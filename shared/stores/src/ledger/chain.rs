@@ -3,7 +3,7 @@
 use domain::{
     Timestamp, Usd, Zone,
     key::VirtualKey,
-    limit::{Bound, BudgetMode},
+    limit::{Bound, BudgetMode, ScopeKind},
     time::Period,
 };
 
@@ -15,6 +15,7 @@ const FREE: &str = "free";
 pub struct Scope {
     /// `SCOPE#<kind>#<id>#<window>`
     pub pk: String,
+    pub kind: ScopeKind,
     pub budget: Usd,
     pub mode: BudgetMode,
     /// The version of the key or group that set the budget.
@@ -30,6 +31,7 @@ impl Scope {
         Self {
             end: zone.end(&window),
             pk: format!("SCOPE#{}#{window}", bound.scope),
+            kind: bound.scope.kind,
             budget: bound.budget.max,
             mode: bound.mode,
             version: bound.version,
@@ -119,7 +121,7 @@ mod tests {
     use super::*;
     use domain::{
         KeyId,
-        limit::{Budget, ScopeId, ScopeKind},
+        limit::{Budget, ScopeId},
     };
 
     fn at(text: &str) -> Timestamp {

@@ -84,7 +84,7 @@ impl Ledger {
     }
 
     /// The scopes that lent to a lane for one window; none if nobody remembers.
-    async fn lenders(&self, lane: &str, code: &str) -> Result<Vec<String>, TableError> {
+    pub(super) async fn lenders(&self, lane: &str, code: &str) -> Result<Vec<String>, TableError> {
         let read = Get::consistent(&self.names.quotas, chain_key(lane, code));
         Ok(self.table.get(&read).await?.map(|item| item.texts("chain")).unwrap_or_default())
     }

@@ -1,6 +1,6 @@
 //! What an instance remembers for a while: lanes found dry, what scopes had left, keys entered for sweeping. Hints only.
 
-use domain::{KeyId, Timestamp, Usd, key::VirtualKey};
+use domain::{KeyId, Timestamp, Usd, call::Reservation, key::VirtualKey, limit::ScopeKind};
 use std::{
     collections::HashMap,
     sync::{
@@ -26,10 +26,18 @@ pub struct Hints {
     entered: Mutex<HashMap<KeyId, (u64, u32)>>,
 }
 
+/// A refusal, as it is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short {
+    /// What the budget that refused stands on.
+    pub scope: ScopeKind,
+    pub remaining: Usd,
+}
+
 #[derive(Clone, Copy)]
 struct Dry {
     worst: Usd,
-    remaining: Usd,
+    short: Short,
     at: Timestamp,
     freed: u64,
 }
@@ -45,20 +53,22 @@ impl Hints {
         self.freed.load(Ordering::Acquire)
     }
 
-    /// Remembers that `lane` could not get `worst`, unless money came free since `moment`.
-    pub fn mark_dry(&self, lane: &str, worst: Usd, remaining: Usd, moment: u64, now: Timestamp) {
+    /// Remembers that the lane could not get what was wanted there, unless money came free since `moment`.
+    pub fn mark_dry(&self, wanted: &Reservation, short: Short, moment: u64, now: Timestamp) {
         let mut dry = self.dry.lock().unwrap_or_else(PoisonError::into_inner);
         if dry.len() > ENTRIES {
             dry.retain(|_, dry| now.millis_since(dry.at) < DRY_MS);
         }
-        dry.insert(lane.to_owned(), Dry { worst, remaining, at: now, freed: moment });
+        dry.insert(purse(wanted), Dry { worst: wanted.worst_case, short, at: now, freed: moment });
     }
 
-    /// What was left when the lane was last found dry for so much, if that was just now.
-    pub fn dry(&self, lane: &str, worst: Usd, now: Timestamp) -> Option<Usd> {
-        let dry = *self.dry.lock().unwrap_or_else(PoisonError::into_inner).get(lane)?;
+    /// Why the lane was last found dry for so much, if that was just now.
+    pub fn dry(&self, wanted: &Reservation, now: Timestamp) -> Option<Short> {
+        let known = self.dry.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most instances have refused nobody: then there is no name to make.
+        let dry = if known.is_empty() { None } else { known.get(&purse(wanted)).copied() }?;
         let fresh = now.millis_since(dry.at) < DRY_MS && dry.freed == self.moment();
-        (fresh && worst >= dry.worst).then_some(dry.remaining)
+        (fresh && wanted.worst_case >= dry.worst).then_some(dry.short)
     }
 
     /// Remembers what a scope had left to lend.
@@ -88,4 +98,9 @@ impl Hints {
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         entered.get(&key.id) == Some(&(hour, key.lanes))
     }
+}
+
+/// Where a hold takes its money: a lane has some of every chain.
+fn purse(wanted: &Reservation) -> String {
+    [&wanted.lane, "|", &wanted.window].concat()
 }

@@ -61,6 +61,7 @@ pub fn wanted(ask: &Ask<'_>, window: &str) -> Reservation {
         worst_case: ask.worst_case.clamp(Usd::ZERO, LARGEST),
         ambiguous: ask.ambiguous.clamp(Usd::ZERO, LARGEST),
         lease_until: ask.lease_until,
+        at: ask.now,
         remaining: None,
         may_wait: false,
     }

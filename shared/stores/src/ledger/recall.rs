@@ -5,7 +5,7 @@ use super::{
     chain::Scope,
     lane::{due, free, free_name, lane_key},
 };
-use crate::table::{Get, Item, Key, Query, TableError, Update, Write, query_all};
+use crate::table::{Get, Item, Query, TableError, Update, Write, query_all};
 use domain::Usd;
 
 /// What came back.
@@ -82,10 +82,6 @@ impl Ledger {
             .value(":x", idle)
             .value(":one", 1_u32)
             .value(":g", item.number("g").unwrap_or_default());
-        let scope = |pk: &String| {
-            let key = Key::new(pk.as_str(), "SCOPE");
-            Write::Update(Update::new(&self.names.quotas, key, "SET av = av + :x").value(":x", idle))
-        };
-        std::iter::once(Write::Update(lane)).chain(scopes.iter().map(scope)).collect()
+        std::iter::once(Write::Update(lane)).chain(scopes.iter().map(|pk| self.scope_gets_back(pk, idle))).collect()
     }
 }

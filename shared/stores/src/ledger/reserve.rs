@@ -4,6 +4,7 @@ use super::{
     Ledger, Refusal,
     borrow::{Lent, Purpose},
     chain::Chain,
+    dry::Short,
     lane::{self, Hold, due, free_name, hold_name, in_flight, lane_key, spent_name},
     sweep::hour,
 };
@@ -15,6 +16,7 @@ use crate::{
 use domain::{
     Timestamp, Usd,
     call::{Ask, Reservation, State},
+    key::VirtualKey,
 };
 
 /// A lane with so many times the call's worst case left can wait for what the call does not use.
@@ -43,8 +45,8 @@ impl Ledger {
     pub async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
         let chain = Chain::of(ask.key, ask.bounds, &self.zone(), ask.now);
         let wanted = lane::wanted(ask, &chain.code);
-        if let Some(remaining) = self.hints.dry(&wanted.lane, wanted.worst_case, self.clock.now()) {
-            return Err(spent(remaining, &chain, wanted.worst_case));
+        if let Some(short) = self.hints.dry(&wanted, self.clock.now()) {
+            return Err(spent(short, &chain, wanted.worst_case));
         }
         let outcome = self.admit(ask, &chain, &wanted).await;
         if outcome == Err(Refusal::Unavailable) {
@@ -82,10 +84,9 @@ impl Ledger {
                         self.tidy(&wanted.lane, &seen).await;
                         return Ok(self.with_remaining(chain, wanted, free).await);
                     }
-                    Lent::Empty { remaining } => {
-                        let now = self.clock.now();
-                        self.hints.mark_dry(&wanted.lane, wanted.worst_case, remaining, moment, now);
-                        return Err(spent(remaining, chain, wanted.worst_case));
+                    Lent::Empty(short) => {
+                        self.hints.mark_dry(wanted, short, moment, self.clock.now());
+                        return Err(spent(short, chain, wanted.worst_case));
                     }
                     Lent::Again if backoff.again().await => {}
                     Lent::Again => return Err(Refusal::Unavailable),
@@ -150,8 +151,7 @@ impl Ledger {
         self.tidy(&wanted.lane, &before).await;
         let free = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case).saturating_sub(wanted.worst_case);
         let held = self.with_remaining(chain, wanted, free).await;
-        let plenty = chain.is_free() || free >= wanted.worst_case.saturating_times(PLENTY);
-        Reservation { may_wait: plenty && ask.key.limits.max_parallel.is_none(), ..held }
+        Reservation { may_wait: may_wait(ask.key, chain, wanted, free), ..held }
     }
 
     /// Closes what is over in the lane, best effort: the sweeper comes too.
@@ -161,10 +161,10 @@ impl Ledger {
         }
     }
 
-    /// The reservation, with what lane and narrowest scope have left.
+    /// The reservation, with what lane and narrowest scope have left. What the operator has is nobody's affair [M20].
     pub(super) async fn with_remaining(&self, chain: &Chain, wanted: &Reservation, free: Usd) -> Reservation {
         let mut narrowest: Option<Usd> = None;
-        for scope in &chain.scopes {
+        for scope in chain.scopes.iter().filter(|scope| !scope.kind.is_operators()) {
             let available = match self.hints.seen(&scope.pk, self.clock.now()) {
                 Some(available) => available,
                 None => match self.scope(scope).await {
@@ -198,8 +198,14 @@ fn as_held(wanted: &Reservation, hold: Hold) -> Reservation {
     }
 }
 
-fn spent(remaining: Usd, chain: &Chain, needed: Usd) -> Refusal {
-    Refusal::BudgetSpent { remaining, window: chain.window.clone(), needed }
+/// May the hold of a call that was settled be freed a little later?
+fn may_wait(key: &VirtualKey, chain: &Chain, held: &Reservation, free: Usd) -> bool {
+    let plenty = chain.is_free() || free >= held.worst_case.saturating_times(PLENTY);
+    plenty && key.limits.max_parallel.is_none()
+}
+
+pub(super) fn spent(short: Short, chain: &Chain, needed: Usd) -> Refusal {
+    Refusal::BudgetSpent { scope: short.scope, remaining: short.remaining, window: chain.window.clone(), needed }
 }
 
 pub(super) fn unavailable(error: &TableError) -> Refusal {

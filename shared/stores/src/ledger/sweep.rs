@@ -1,16 +1,23 @@
-//! The sweeper: returns what calls that were never heard of again still hold [M6], and what windows that are over left.
+//! The sweeper: returns what calls still hold that have ended or were never heard of again [M6], and what windows that
+//! are over left.
 //!
 //! Lanes are found by rows of the hour in which their keys admitted something: no scan and no index.
 
 use super::{
     Ledger, LedgerError,
-    lane::{all_lanes, due, lane_key, numbered},
+    lane::{Hold, all_lanes, due, holds, lane_key, numbered},
 };
-use crate::table::{Get, Item, Put, Query, query_all};
-use domain::{KeyId, Timestamp, key::VirtualKey};
+use crate::{
+    calls::CallItem,
+    table::{Get, Item, Put, Query, query_all},
+};
+use domain::{CallId, KeyId, Timestamp, key::VirtualKey};
+use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeSet;
 
 const SHARDS: u32 = 16;
+/// Call records looked for at once.
+const AT_ONCE: usize = 16;
 /// A lease of more than so many hours is found by the lane's next admission only.
 const HOURS_BACK: u64 = 2;
 /// The first sweeps of an hour look further back, for windows to close.
@@ -26,6 +33,8 @@ pub struct Swept {
     pub lanes: usize,
     /// Holds ended.
     pub expired: usize,
+    /// Holds freed of calls that had ended, by somebody who did not live to free them.
+    pub freed: usize,
     /// Windows closed.
     pub closed: usize,
 }
@@ -40,7 +49,8 @@ fn live_pk(hour: u64, shard: u32) -> String {
 }
 
 impl Ledger {
-    /// Expires every hold whose lease has passed, and closes the windows that are over. To be called about once a minute, by anyone, any number at once.
+    /// Expires every hold whose lease has passed, frees those of calls that have ended, and closes the windows that are
+    /// over. To be called about once a minute, by anyone, any number at once.
     ///
     /// # Errors
     /// [`LedgerError`]; what was not reached is found by the next sweep.
@@ -52,12 +62,35 @@ impl Ledger {
             let due = due(&item, now);
             swept.lanes += 1;
             swept.expired += due.len();
-            let expired = !due.is_empty();
+            let freed = self.free_ended(&lane, &item, now).await?;
+            swept.freed += freed;
+            let moved = freed > 0 || !due.is_empty();
             self.expire_all(&lane, due).await?;
-            let item = if expired { self.table.get(&read).await?.unwrap_or_default() } else { item };
+            let item = if moved { self.table.get(&read).await?.unwrap_or_default() } else { item };
             swept.closed += self.close_ended(&lane, &item).await?;
         }
         Ok(swept)
+    }
+
+    /// Frees what calls hold whose record says that they are over: between the record and the lane somebody died, or
+    /// the stream is late.
+    async fn free_ended(&self, lane: &str, item: &Item, now: Timestamp) -> Result<usize, LedgerError> {
+        let in_flight: Vec<(CallId, Hold)> = holds(item).filter(|(_, hold)| !hold.is_due(now)).collect();
+        let looks = in_flight.into_iter().map(|(call, hold)| async move {
+            let key = CallItem::key_of(&call);
+            let record = self.table.get(&Get { table: self.names.usage.clone(), key, consistent: false }).await?;
+            let Some(cost) = record.as_ref().and_then(CallItem::from_item).map(|ended| ended.first_cost) else {
+                return Ok::<_, LedgerError>(0);
+            };
+            self.free(lane, &call, hold, cost).await?;
+            Ok(1)
+        });
+        let looks: Vec<_> = looks.collect();
+        let freed = stream::iter(looks).buffered(AT_ONCE).try_fold(0, |sum, one| async move { Ok(sum + one) }).await?;
+        if freed > 0 {
+            self.hints.freed();
+        }
+        Ok(freed)
     }
 
     /// Lanes of the keys that admitted something lately.

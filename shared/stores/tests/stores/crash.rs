@@ -62,24 +62,38 @@ impl Table for Mortal {
     }
 }
 
-/// A key with a day of its own, in a team with a total.
-fn member() -> (VirtualKey, Vec<Bound>) {
+/// A key with a day of its own, in a team with a total, and what bears its calls to two providers.
+struct Member {
+    key: VirtualKey,
+    first: Vec<Bound>,
+    second: Vec<Bound>,
+}
+
+fn member() -> Member {
     let mut key = key("mortal", Some("1"));
     key.limits.budget_period = Period::Daily;
     let mut team = key.bounds().remove(0);
     team.scope = domain::limit::ScopeId::new(domain::limit::ScopeKind::Team, "mortal");
     team.budget.period = Period::Total;
-    let mut bounds = key.bounds();
-    bounds.push(team);
-    (key, bounds)
+    let with = |name: &str| {
+        let mut provider = team.clone();
+        provider.scope = domain::limit::ScopeId::new(domain::limit::ScopeKind::Provider, name);
+        key.bounds().into_iter().chain([team.clone(), provider]).collect()
+    };
+    let (first, second) = (with("one"), with("two"));
+    Member { key, first, second }
 }
 
-/// A life: two calls, a top-up, another day, a sweep. Ends early if the table is not heard of again.
-async fn life(store: &Store, ledger: &Ledger, (key, bounds): &(VirtualKey, Vec<Bound>)) {
+/// A life: two calls, a top-up, moves there and back, another day, a sweep. Ends early if the table is not heard of
+/// again.
+async fn life(store: &Store, ledger: &Ledger, Member { key, first: bounds, second: others }: &Member) {
     let trial = |n: u32| Trial::new(format!("call_{n}"), "0.1");
     let first = trial(1).reserve_under(ledger, key, bounds, store.now()).await.unwrap();
     let second = trial(2).reserve_under(ledger, key, bounds, store.now()).await.unwrap();
     let first = ledger.top_up(&first, key, bounds, usd("0.3")).await.unwrap();
+    let second = ledger.top_up(&second, key, others, usd("0.1")).await.unwrap();
+    let moved = ledger.top_up(&first, key, others, Usd::ZERO).await.unwrap();
+    let first = ledger.top_up(&moved, key, bounds, Usd::ZERO).await.unwrap();
     ledger.settle(&first, &record(&first.call, usd("0.07"))).await.unwrap();
     store.clock.advance_millis(86_400_000);
     ledger.sweep(store.now()).await.unwrap();
@@ -115,7 +129,7 @@ async fn m6_a_process_that_dies_at_any_point_loses_and_invents_nothing() {
 }
 
 /// After the lease and a sweep the books agree, and everything left can be spent.
-async fn settle_the_books(store: &Store, (key, bounds): &(VirtualKey, Vec<Bound>), point: u64) {
+async fn settle_the_books(store: &Store, Member { key, first: bounds, second }: &Member, point: u64) {
     let heir = store.ledger();
     store.clock.advance_millis(120_000);
     heir.sweep(store.now()).await.unwrap();
@@ -132,6 +146,13 @@ async fn settle_the_books(store: &Store, (key, bounds): &(VirtualKey, Vec<Bound>
     }
     let of_team = heir.spend_of(&bounds[1], store.now()).await.unwrap();
     assert_eq!((of_team.settled, of_team.reserved), (spent, Usd::ZERO), "at point {point}");
+    let mut of_providers = Usd::ZERO;
+    for provider in [&bounds[2], &second[2]] {
+        let of_provider = heir.spend_of(provider, store.now()).await.unwrap();
+        assert_eq!(of_provider.reserved, Usd::ZERO, "at point {point}");
+        of_providers = of_providers.saturating_add(of_provider.settled);
+    }
+    assert_eq!(of_providers, spent, "at point {point}");
     let left = usd("1").saturating_sub(spent);
     let all = Trial { call: "call_all".into(), worst: left, ambiguous: Usd::ZERO };
     let more = Trial { call: "call_more".into(), worst: left.saturating_add(Usd::from_pico(1)), ambiguous: Usd::ZERO };

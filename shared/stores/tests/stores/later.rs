@@ -15,6 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 on_every_ledger! {
     m15_a_settlement_is_one_write_and_its_hold_is_freed_from_the_stream,
     m5_a_batch_that_comes_twice_frees_once,
+    m6_what_a_record_has_ended_is_freed_by_the_next_sweep,
     m6_what_the_stream_has_not_freed_is_freed_by_the_lease_for_its_true_cost,
     m15_a_key_that_has_little_left_or_counts_its_calls_is_freed_at_once,
 }
@@ -91,4 +92,22 @@ async fn m15_a_key_that_has_little_left_or_counts_its_calls_is_freed_at_once(sto
         let after = ledger.spend(key, store.now()).await.unwrap();
         assert_eq!(after, Spend { settled: usd("0.006"), reserved: Usd::ZERO });
     }
+}
+
+/// A process that dies between the record and the lane leaves what a stream that is not read leaves.
+async fn m6_what_a_record_has_ended_is_freed_by_the_next_sweep(store: &Store) {
+    let (ledger, mut stream) = ledger(store);
+    let key = rich(store, "sweep_later").await;
+    settled(store, &ledger, &key, 3).await;
+    let trial = Trial::new("sweep_later_in_flight", "0.01");
+    let held = trial.reserve(&ledger, &key, store.now()).await.unwrap();
+    let swept = ledger.sweep(store.now()).await.unwrap();
+    assert_eq!((swept.freed, swept.expired), (3, 0));
+    assert_eq!(ledger.free_settled(&drain(&mut stream)).await.unwrap(), 0);
+    let after = ledger.spend(&key, store.now()).await.unwrap();
+    assert_eq!(after, Spend { settled: usd("0.006"), reserved: usd("0.01") });
+    ledger.settle(&held, &record(&held.call, usd("0.002"))).await.unwrap();
+    ledger.free_settled(&drain(&mut stream)).await.unwrap();
+    let after = ledger.spend(&key, store.now()).await.unwrap();
+    assert_eq!(after, Spend { settled: usd("0.008"), reserved: Usd::ZERO });
 }

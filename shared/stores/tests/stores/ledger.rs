@@ -8,6 +8,7 @@ use domain::{
     Usd,
     call::{Reservation, State},
     key::VirtualKey,
+    limit::ScopeKind,
     time::Period,
 };
 use std::sync::Arc;
@@ -153,7 +154,8 @@ async fn m5_release_gives_everything_back(store: &Store) {
     let held = Trial::new("call_release", "1").reserve(&ledger, &key, store.now()).await.unwrap();
     let refused = Trial::new("call_refused", "0.1").reserve(&ledger, &key, store.now()).await;
     let window = "total".to_owned();
-    assert_eq!(refused, Err(Refusal::BudgetSpent { remaining: Usd::ZERO, window, needed: usd("0.1") }));
+    let scope = ScopeKind::Key;
+    assert_eq!(refused, Err(Refusal::BudgetSpent { scope, remaining: Usd::ZERO, window, needed: usd("0.1") }));
     let released = ledger.release(&held, &record(&held.call, usd("0.2"))).await.unwrap();
     assert_eq!((released.state, released.cost), (State::Released, Usd::ZERO));
     assert!(Trial::new("call_after", "1").reserve(&ledger, &key, store.now()).await.is_ok());

@@ -21,6 +21,7 @@ mod ledger;
 mod limits;
 mod loopback;
 mod model;
+mod moves;
 mod processes;
 mod pure;
 mod responses;
