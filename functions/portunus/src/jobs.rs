@@ -24,9 +24,9 @@ use stores::{
 };
 
 /// The most records counted at once.
-const BATCH: u32 = 2_000;
+const BATCH: u32 = 250;
 /// Records are archived together, and budgets looked at once for all of them: so many at most, of so long a time.
-const MOST_ARCHIVED: usize = 10_000;
+const MOST_ARCHIVED: usize = 1_000;
 const ARCHIVED_EVERY: Duration = Duration::from_secs(5);
 /// How long nothing new is asked for.
 const PAUSE: Duration = Duration::from_millis(500);
