@@ -16,7 +16,7 @@ mod processes;
 /// Rounds of load.
 mod rounds;
 
-use processes::{Bare, Gateway, Kind, Upstream};
+use processes::{Awake, Bare, Gateway, Kind, Upstream};
 use std::{env, error::Error, path::PathBuf};
 
 /// What is measured, and for how long.
@@ -42,6 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         return Ok(bare::serve(listen.parse()?, upstream.parse()?)?);
     }
+    if arguments.first().is_some_and(|flag| flag == processes::AWAKE) {
+        processes::stay_awake();
+    }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(&arguments))
 }
 
@@ -51,6 +54,7 @@ async fn measure(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let (Some(portunus), Some(mock)) = (paths.next(), paths.next()) else {
         return Err("usage: bench [--quick] PORTUNUS MOCK_UPSTREAM".into());
     };
+    let _awake = Awake::start()?;
     let upstream = Upstream::start(&mock).await?;
     let bare = Bare::start(&upstream).await?;
     for kind in [Kind::NoopTable, Kind::Memory, Kind::File] {
