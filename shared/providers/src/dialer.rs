@@ -1,22 +1,23 @@
 //! The only HTTP client of the project [E8]: one place where addresses are judged, at connect, after DNS [E4].
 //!
 //! It speaks HTTP/1.1, follows no redirect, reads no proxy settings, asks for uncompressed answers, and has no
-//! switch that weakens TLS [U9]. The AWS SDKs ride it too (see [`sdk`]); calls to providers over plain HTTP go
-//! by a [`line`](Dialer::line) of their own, under the same judgement.
+//! switch that weakens TLS [U9]. Calls to providers go by a [`line`](Dialer::line) to their origin, and so do the AWS
+//! SDKs (see [`sdk`]); what is rarer goes by the common client, under the same judgement.
 
 use crate::{Broken, Failure, Fault};
 use bytes::Bytes;
 use config::{HostPort, egress::Egress};
 use futures::{StreamExt, stream::BoxStream};
 use guard::Reach;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use line::Line;
 use reqwest::{Body, Client, Request, Url, redirect};
 use resolver::{Checked, Resolve, SystemResolver};
 use std::{
+    collections::HashMap,
     error::Error as StdError,
     fmt, io,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -54,6 +55,8 @@ struct Policy {
     /// For the exact hosts and ports in `allow`, if there are any; judges nothing.
     open: Option<Client>,
     resolver: Arc<dyn Resolve>,
+    /// The lines of those who name an origin with each request.
+    lines: Mutex<HashMap<Uri, Line>>,
     /// The dialer for AWS endpoints that belongs to this one, once somebody needed it.
     aws_endpoints: OnceLock<Dialer>,
 }
@@ -120,7 +123,15 @@ impl Dialer {
             true => None,
             false => Some(client(Checked::new(resolver.clone(), Reach::Anywhere)).build().map_err(Unbuilt)?),
         };
-        Ok(Dialer(Arc::new(Policy { reach, allow, guarded, open, resolver, aws_endpoints: OnceLock::new() })))
+        Ok(Dialer(Arc::new(Policy {
+            reach,
+            allow,
+            guarded,
+            open,
+            resolver,
+            lines: Mutex::default(),
+            aws_endpoints: OnceLock::new(),
+        })))
     }
 
     /// Sends one request, once, and waits for the headers of its answer.
@@ -158,6 +169,18 @@ impl Dialer {
         let checked = Checked::new(self.0.resolver.clone(), reach);
         let connector = line::connector(checked, reach != Reach::Anywhere).map_err(|_| Failure::before(Fault::Tls))?;
         Line::new(connector, url).ok_or(Failure::before(Fault::Misconfigured))
+    }
+
+    /// The line to this origin, one for all who ask.
+    fn shared_line(&self, origin: &Uri) -> Result<Line, Failure> {
+        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(origin) {
+            return Ok(line.clone());
+        }
+        let url = Url::parse(&origin.to_string()).map_err(|_| Failure::before(Fault::Misconfigured))?;
+        let line = self.line(&url)?;
+        lines.insert(origin.clone(), line.clone());
+        Ok(line)
     }
 
     fn client_for(&self, url: &Url) -> Result<&Client, Failure> {
@@ -271,6 +294,9 @@ fn connect_fault(error: &(dyn StdError + 'static)) -> Fault {
 }
 
 fn broken_of(error: &(dyn StdError + 'static)) -> Broken {
+    if let Some(broken) = causes(error).find_map(|cause| cause.downcast_ref::<Broken>()) {
+        return *broken;
+    }
     let invalid = |error: &io::Error| error.kind() == io::ErrorKind::InvalidInput;
     let framing = |error: &hyper::Error| error.is_parse() || error.is_body_write_aborted();
     match causes(error)

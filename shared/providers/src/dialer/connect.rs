@@ -26,6 +26,11 @@ pub async fn within<T>(limit: Option<Duration>, sending: impl Future<Output = T>
     }
 }
 
+/// How long a connection may take that is made now.
+pub fn limit() -> Duration {
+    PATIENCE.try_with(|limit| *limit).unwrap_or(DEFAULT)
+}
+
 /// A connection took too long to be made.
 #[derive(Debug)]
 pub struct TooSlow;
@@ -71,8 +76,7 @@ where
     }
 
     fn call(&mut self, target: R) -> Self::Future {
-        let limit = PATIENCE.try_with(|limit| *limit).unwrap_or(DEFAULT);
-        let connecting = tokio::time::timeout(limit, self.0.call(target));
+        let connecting = tokio::time::timeout(limit(), self.0.call(target));
         Box::pin(async move { connecting.await.map_err(|_| BoxError::from(TooSlow))? })
     }
 }

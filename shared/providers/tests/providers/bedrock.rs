@@ -198,6 +198,18 @@ async fn dec1_frames_come_back_byte_for_byte_with_unknown_events_and_exceptions(
 }
 
 #[tokio::test]
+async fn u8_what_comes_at_once_is_no_larger_than_the_read_buffer() {
+    let server = Server::answering(whole("200 OK", "", &vec![b'x'; 8 << 20]), Then::KeepAlive).await;
+    let bedrock = bedrock(&server, keys(), None).await;
+    let answer = send(&bedrock, "m", Operation::Chat, true).await.unwrap();
+    let chunks: Vec<Bytes> = answer.body.try_collect().await.unwrap();
+    assert_eq!(chunks.iter().map(Bytes::len).sum::<usize>(), 8 << 20);
+    assert!(chunks.iter().all(|chunk| chunk.len() <= 64 << 10));
+    send(&bedrock, "m", Operation::Chat, true).await.unwrap();
+    assert_eq!(server.connections(), 1, "a connection serves one call after another");
+}
+
+#[tokio::test]
 async fn s3_a_stream_cut_inside_a_frame_brings_what_came_and_then_says_so() {
     let frames = frames();
     let half = &frames[1][..frames[1].len() / 2];
