@@ -45,6 +45,8 @@ pub struct Reservation {
     pub remaining: Option<Usd>,
     /// There is so much else to spend that nobody minds if the hold is freed a little later.
     pub may_wait: bool,
+    /// The lane that carries the hold wants more money lent to it, once this call is over.
+    pub is_low: bool,
 }
 
 /// How a call ended, in the ledger's eyes. Exactly one of them wins [M5].

@@ -35,6 +35,11 @@ impl CallItem {
         Key::new(["CALL#", call.as_str()].concat(), "CALL")
     }
 
+    /// What a lane is charged for the call. One that held it too, as its key got more lanes meanwhile, is charged nothing.
+    pub fn cost_in(&self, lane: &str) -> Usd {
+        if self.lane == lane { self.first_cost } else { Usd::ZERO }
+    }
+
     /// The item to store.
     pub fn to_item(&self) -> Item {
         let record = &self.record;

@@ -15,6 +15,7 @@ mod later;
 mod recall;
 mod reserve;
 mod spend;
+mod spread;
 mod sweep;
 mod topup;
 

@@ -5,7 +5,7 @@
 
 use crate::table::{Delete, Get, Item, Page, Put, Query, Table, TableError, Update, Write};
 use async_trait::async_trait;
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 use tokio::time::Instant;
 
 const ATTEMPTS: u32 = 4;
@@ -48,8 +48,27 @@ impl Backoff {
 
 /// Anywhere between nothing and `most`.
 fn jitter(most: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    let random = JITTER.with(|state| {
+        state.set(state.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
+        mixed(state.get())
+    });
+    most.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+thread_local! {
+    static JITTER: Cell<u64> = Cell::new(getrandom::u64().unwrap_or_default());
+}
+
+/// For simulations: what waits in this thread from now on waits as long as it does each time.
+pub fn repeatable(seed: u64) {
+    JITTER.set(seed);
+}
+
+/// SplitMix64.
+fn mixed(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// A table that tries again where another attempt may help.

@@ -7,6 +7,7 @@ use super::{
     dry::Short,
     lane::{Hold, chain_key, free_name, hold_name, lane_key, spent_name},
     reserve::unavailable,
+    spread::CHUNK_CALLS,
     sweep::hour,
 };
 use crate::table::{Get, Item, Key, Put, Reason, TableError, Update, Write};
@@ -16,9 +17,7 @@ use domain::{
     limit::BudgetMode,
 };
 
-/// A loan is meant to last for so many calls ...
-const CHUNK_CALLS: u64 = 64;
-/// ... but never takes more than one such part of what the narrowest scope has.
+/// A loan, meant to last for some calls, never takes more than one such part of what the narrowest scope has.
 const SHARE: i128 = 16;
 /// How often money is called back, beside once a scope, before the lane is looked at again.
 const RECALLS: usize = 3;
@@ -145,7 +144,7 @@ impl Ledger {
     }
 
     /// Every scope of the chain; `None` if one had to be brought to its key's newer budget first.
-    async fn states(&self, chain: &Chain) -> Result<Option<Vec<ScopeState>>, Refusal> {
+    pub(super) async fn states(&self, chain: &Chain) -> Result<Option<Vec<ScopeState>>, Refusal> {
         let mut states = Vec::with_capacity(chain.scopes.len());
         for scope in &chain.scopes {
             let state = self.scope(scope).await.map_err(|error| unavailable(&error))?;

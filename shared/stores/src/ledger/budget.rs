@@ -2,13 +2,13 @@
 
 use super::{
     Ledger, LedgerError,
-    borrow::{ScopeState, chain_item, loan_item, opened},
+    borrow::{ScopeState, opened},
     chain::{Chain, Scope},
-    lane::{free_name, lane, lane_key, lanes, spent_name},
+    spread::room,
 };
 use crate::{
     retry::Backoff,
-    table::{Key, Put, TableError, Update, Write},
+    table::{Key, Put, TableError, Update},
 };
 use domain::{
     Timestamp, Usd,
@@ -16,10 +16,10 @@ use domain::{
     limit::{Bound, ScopeKind},
 };
 
-/// A new key's lanes together are lent one such part of its budget.
+/// A new key's lanes together are lent one such part of its own budget ...
 const FIRST_SHARE: i128 = 16;
-/// A transaction takes a hundred writes: three a lane, one for the scope.
-const MOST_LANES: u32 = 32;
+/// ... and of what is left of a budget that it shares with others.
+const SHARED_SHARE: i128 = 1024;
 const ROUNDS: u32 = 12;
 
 impl Ledger {
@@ -30,39 +30,28 @@ impl Ledger {
     /// As the table.
     pub async fn open_key(&self, key: &VirtualKey, bounds: &[Bound], now: Timestamp) -> Result<(), LedgerError> {
         let chain = Chain::of(key, bounds, &self.zone(), now);
-        // A scope that is shared is not tied up ahead for a key that may never call.
-        let [scope] = chain.scopes.as_slice() else { return Ok(()) };
-        if bounds.iter().any(|bound| bound.scope.kind != ScopeKind::Key) {
+        if chain.is_free() {
             return Ok(());
         }
-        let lanes = lanes(key).min(MOST_LANES);
-        let loan = Usd::from_pico(scope.budget.pico() / FIRST_SHARE / i128::from(lanes));
-        let left = scope.budget.saturating_sub(loan.saturating_times(lanes.into()));
-        let scope_item = opened(scope, left, Usd::ZERO);
-        let mut writes = vec![Write::Put(Put::new(&self.names.quotas, scope_item).if_absent())];
-        for number in 0..lanes {
-            let lane = lane(&key.id, number);
-            writes.push(Write::Update(self.first_loan(&lane, &chain.code, loan)));
-            let row = loan_item(scope, &lane, &chain.code, vec![scope.pk.as_str()]);
-            writes.push(Write::Put(Put::new(&self.names.quotas, row)));
-            writes.push(Write::Put(Put::new(&self.names.quotas, chain_item(&lane, &chain))));
+        let lanes = self.lanes(key).min(room(&chain, 0));
+        let mut backoff = Backoff::of(ROUNDS);
+        loop {
+            let mut states = Vec::with_capacity(chain.scopes.len());
+            for scope in &chain.scopes {
+                states.push(self.scope(scope).await?);
+            }
+            let loan = first_loan(bounds, &states, lanes);
+            if loan <= Usd::ZERO {
+                return Ok(());
+            }
+            match self.table.transact(&self.funding(&chain, &states, &key.id, 0..lanes, loan)).await {
+                Ok(()) | Err(TableError::TransactionCancelled { .. }) => return Ok(()),
+                Err(error) if error.is_contention() && backoff.again().await => {}
+                // Others open theirs at the same time: its first call borrows for itself.
+                Err(error) if error.is_contention() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
         }
-        match self.table.transact(&writes).await {
-            Ok(()) | Err(TableError::TransactionCancelled { .. } | TableError::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn first_loan(&self, lane: &str, code: &str, loan: Usd) -> Update {
-        Update::new(&self.names.quotas, lane_key(lane), "SET #a = :t, #s = :z, #n = if_not_exists(#n, :z), #g = :one")
-            .when("attribute_not_exists(#a)")
-            .name("#a", free_name(code))
-            .name("#s", spent_name(code))
-            .name("#n", "n")
-            .name("#g", "g")
-            .value(":t", loan)
-            .value(":z", 0_u32)
-            .value(":one", 1_u32)
     }
 
     /// Brings the current window of a budget to what `bound` says; `spent` is what was spent in it while nobody
@@ -125,4 +114,13 @@ impl Ledger {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What each of a new key's lanes is lent: part of its own budget, and little of those that it shares, as it may never call.
+fn first_loan(bounds: &[Bound], states: &[ScopeState], lanes: u32) -> Usd {
+    let part = |(bound, state): (&Bound, &ScopeState)| match bound.scope.kind {
+        ScopeKind::Key => state.available.pico() / FIRST_SHARE,
+        _ => state.available.pico() / SHARED_SHARE,
+    };
+    Usd::from_pico(bounds.iter().zip(states).map(part).min().unwrap_or_default() / i128::from(lanes.max(1)))
 }

@@ -1,6 +1,7 @@
-//! What an instance remembers for a while: lanes found dry, what scopes had left, keys entered for sweeping. Hints only.
+//! What an instance remembers for a while: lanes found dry, what scopes had left, keys entered for sweeping and how many
+//! lanes they have. Hints only.
 
-use domain::{KeyId, Timestamp, Usd, call::Reservation, key::VirtualKey, limit::ScopeKind};
+use domain::{KeyId, Timestamp, Usd, call::Reservation, limit::ScopeKind};
 use std::{
     collections::HashMap,
     sync::{
@@ -24,6 +25,8 @@ pub struct Hints {
     seen: Mutex<HashMap<String, (Usd, Timestamp)>>,
     /// The hour in which a key was last entered for sweeping, and with how many lanes.
     entered: Mutex<HashMap<KeyId, (u64, u32)>>,
+    /// How many lanes a key was seen to have.
+    lanes: Mutex<HashMap<KeyId, u32>>,
 }
 
 /// A refusal, as it is remembered.
@@ -85,18 +88,34 @@ impl Hints {
         seen.get(scope).filter(|(_, at)| now.millis_since(*at) < SEEN_MS).map(|(available, _)| *available)
     }
 
-    /// The key's row of this hour was written from here.
-    pub fn enter(&self, key: &VirtualKey, hour: u64) {
+    /// The key's row of this hour was written from here, for so many lanes.
+    pub fn enter(&self, key: &KeyId, lanes: u32, hour: u64) {
         let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         if entered.len() > ENTRIES {
             entered.retain(|_, (at, _)| *at == hour);
         }
-        entered.insert(key.id.clone(), (hour, key.lanes));
+        entered.insert(key.clone(), (hour, lanes));
     }
 
-    pub fn is_entered(&self, key: &VirtualKey, hour: u64) -> bool {
+    pub fn is_entered(&self, key: &KeyId, lanes: u32, hour: u64) -> bool {
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        entered.get(&key.id) == Some(&(hour, key.lanes))
+        entered.get(key).is_some_and(|(at, entered)| *at == hour && *entered >= lanes)
+    }
+
+    /// The key was seen to have so many lanes: they never become fewer.
+    pub fn know_lanes(&self, key: &KeyId, lanes: u32) {
+        let mut known = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > ENTRIES {
+            known.clear();
+        }
+        let known = known.entry(key.clone()).or_default();
+        *known = lanes.max(*known);
+    }
+
+    /// How many lanes the key was seen to have; none if it was not looked at.
+    pub fn lanes(&self, key: &KeyId) -> u32 {
+        let known = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).copied().unwrap_or_default()
     }
 }
 

@@ -16,7 +16,7 @@ use domain::{
     call::{CallRecord, Reservation, State},
 };
 
-/// How often a transaction in conflict is tried again.
+/// How often what is in conflict is tried again.
 const ROUNDS: u32 = 12;
 
 impl Ledger {
@@ -26,7 +26,7 @@ impl Ledger {
     /// [`LedgerError`] if the store failed; calling again is safe, and the lease ends what is never settled.
     pub async fn settle(&self, reservation: &Reservation, record: &CallRecord) -> Result<Settled, LedgerError> {
         let record = CallRecord { state: State::Settled, cost: record.cost.max(Usd::ZERO), ..record.clone() };
-        self.finish(item(reservation, record), Hold::of(reservation), reservation.may_wait).await
+        self.end(reservation, record).await
     }
 
     /// Gives all of it back: nothing was spent.
@@ -35,7 +35,15 @@ impl Ledger {
     /// As [`Ledger::settle`].
     pub async fn release(&self, reservation: &Reservation, record: &CallRecord) -> Result<Settled, LedgerError> {
         let record = CallRecord { state: State::Released, cost: Usd::ZERO, ..record.clone() };
-        self.finish(item(reservation, record), Hold::of(reservation), reservation.may_wait).await
+        self.end(reservation, record).await
+    }
+
+    async fn end(&self, reservation: &Reservation, record: CallRecord) -> Result<Settled, LedgerError> {
+        let settled = self.finish(item(reservation, record), Hold::of(reservation), reservation.may_wait).await?;
+        if reservation.is_low && Box::pin(self.lend_ahead(reservation)).await.is_err() {
+            tracing::debug!(lane = reservation.lane, "a lane that is low was not lent more ahead of need");
+        }
+        Ok(settled)
     }
 
     /// Ends a call whose lease has passed: the ambiguous charge is taken [M10].
@@ -71,9 +79,15 @@ impl Ledger {
             self.publish(None, ours);
             return Ok(settled);
         }
-        let first_cost = decided.as_ref().map_or(ours.first_cost, |decided| decided.first_cost);
-        self.free(&ours.lane, &ours.record.call, hold, first_cost).await?;
-        self.hints.freed();
+        let first_cost = decided.as_ref().unwrap_or(&ours).cost_in(&ours.lane);
+        match self.free(&ours.lane, &ours.record.call, hold, first_cost).await {
+            Ok(()) => self.hints.freed(),
+            // The record decides, and it is there: what is held meanwhile comes back with the lease.
+            Err(error) if decided.is_none() => {
+                tracing::warn!(lane = ours.lane, %error, "the hold of a settled call is left to its lease");
+            }
+            Err(error) => return Err(error),
+        }
         match decided {
             None => {
                 let settled = Settled { state: ours.record.state, cost: ours.record.cost, first: true };
@@ -90,9 +104,11 @@ impl Ledger {
 
     /// Takes the hold out of the lane and what it cost into its spending. No hold, nothing to do.
     pub(super) async fn free(&self, lane: &str, call: &CallId, mut hold: Hold, cost: Usd) -> Result<(), LedgerError> {
+        let mut backoff = Backoff::of(ROUNDS);
         loop {
             match self.table.update(&self.freeing(lane, call, &hold, cost)).await {
                 Ok(_) => return Ok(()),
+                Err(error) if error.is_contention() && backoff.again().await => {}
                 Err(TableError::ConditionFailed { old }) => {
                     // A top-up whose answer was lost left a larger hold than its caller knows of.
                     match old.and_then(|item| lane::hold(&item, call)).filter(|held| *held != hold) {

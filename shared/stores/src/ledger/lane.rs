@@ -52,11 +52,11 @@ impl Hold {
 const LARGEST: Usd = Usd::from_pico(10_i128.pow(36));
 
 /// What is asked for, before it is held.
-pub fn wanted(ask: &Ask<'_>, window: &str) -> Reservation {
+pub fn wanted(ask: &Ask<'_>, window: &str, lanes: u32) -> Reservation {
     Reservation {
         call: ask.call.clone(),
         key: ask.key.id.clone(),
-        lane: lane_of(ask.key, ask.call),
+        lane: lane_of(&ask.key.id, lanes, ask.call),
         window: window.to_owned(),
         worst_case: ask.worst_case.clamp(Usd::ZERO, LARGEST),
         ambiguous: ask.ambiguous.clamp(Usd::ZERO, LARGEST),
@@ -64,6 +64,7 @@ pub fn wanted(ask: &Ask<'_>, window: &str) -> Reservation {
         at: ask.now,
         remaining: None,
         may_wait: false,
+        is_low: false,
     }
 }
 
@@ -76,28 +77,33 @@ pub fn first_lanes(key: &VirtualKey) -> u32 {
     key.lanes.max(least)
 }
 
-/// How many lanes a key's calls spread over. Calls in flight are counted per lane, so a limit on them means one.
-pub fn lanes(key: &VirtualKey) -> u32 {
-    if key.limits.max_parallel.is_some() { 1 } else { key.lanes.max(1) }
-}
-
-/// Every lane that a key's calls may ever have gone to.
-pub fn all_lanes(key: &VirtualKey) -> impl Iterator<Item = String> {
-    numbered(&key.id, key.lanes.max(1))
-}
-
 /// The first so many lanes of a key.
 pub fn numbered(key: &KeyId, lanes: u32) -> impl Iterator<Item = String> {
     (0..lanes).map(move |number| lane(key, number))
 }
 
-/// The same call always goes to the same lane, so that a repetition finds its hold.
-fn lane_of(key: &VirtualKey, call: &CallId) -> String {
-    lane(&key.id, crc32fast::hash(call.as_str().as_bytes()) % lanes(key))
+/// Among as many lanes the same call always goes to the same one, so that a repetition finds its hold.
+pub fn lane_of(key: &KeyId, lanes: u32, call: &CallId) -> String {
+    lane(key, crc32fast::hash(call.as_str().as_bytes()) % lanes.max(1))
+}
+
+/// Is this call one of the one in so many? The same call always is.
+pub fn chance(call: &CallId, one_in: u32) -> bool {
+    crc32fast::hash(call.as_str().as_bytes()).rotate_left(16).is_multiple_of(one_in)
 }
 
 pub fn lane(key: &KeyId, number: u32) -> String {
     [key.as_str(), "#", Buffer::new().format(number)].concat()
+}
+
+/// Some number below `most`; the same lane always has the same.
+pub fn spread_over(lane: &str, most: u64) -> u64 {
+    u64::from(crc32fast::hash(lane.as_bytes())) % most
+}
+
+/// Which of its key's lanes this one is.
+pub fn number(lane: &str) -> u32 {
+    lane.rsplit_once('#').and_then(|(_, number)| number.parse().ok()).unwrap_or_default()
 }
 
 /// The key that owns a lane.

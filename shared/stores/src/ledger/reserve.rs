@@ -6,6 +6,7 @@ use super::{
     chain::Chain,
     dry::Short,
     lane::{self, Hold, due, free_name, hold_name, in_flight, lane_key, spent_name},
+    spread::{FULL, low},
     sweep::hour,
 };
 use crate::{
@@ -33,6 +34,8 @@ enum Found {
     /// Holds past their lease, in the way.
     Due(Vec<(domain::CallId, Hold)>),
     Full,
+    /// More calls in flight than a lane had better carry.
+    Crowded(u64),
     /// Not enough money: what is free, `None` before the first loan.
     Short(Option<Usd>),
 }
@@ -44,31 +47,39 @@ impl Ledger {
     /// [`Refusal`]; after any of them nothing is held.
     pub async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
         let chain = Chain::of(ask.key, ask.bounds, &self.zone(), ask.now);
-        let wanted = lane::wanted(ask, &chain.code);
+        let mut wanted = lane::wanted(ask, &chain.code, self.lanes(ask.key));
         if let Some(short) = self.hints.dry(&wanted, self.clock.now()) {
             return Err(spent(short, &chain, wanted.worst_case));
         }
-        let outcome = self.admit(ask, &chain, &wanted).await;
+        let outcome = self.admit(ask, &chain, &mut wanted).await;
         if outcome == Err(Refusal::Unavailable) {
             Box::pin(self.abandon(&wanted)).await;
         }
         outcome
     }
 
-    async fn admit(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation) -> Result<Reservation, Refusal> {
+    /// Admits on the lane that `wanted` names, or on a better one, which it then names.
+    async fn admit(&self, ask: &Ask<'_>, chain: &Chain, wanted: &mut Reservation) -> Result<Reservation, Refusal> {
         let mut backoff = Backoff::of(ROUNDS);
+        let (mut may_move, mut may_warm) = (ask.key.limits.max_parallel.is_none(), true);
         loop {
             if wanted.lease_until.millis() < self.clock.now().millis() + LEAST_LEASE_MS {
                 return Err(Refusal::Unavailable);
             }
             let moment = self.hints.moment();
-            let seen = match self.table.update(&self.taking(ask, chain, wanted)).await {
+            let seen = match self.table.update(&self.taking(ask, chain, wanted, may_move)).await {
                 Ok(before) => return Ok(self.admitted(ask, chain, wanted, before.unwrap_or_default()).await),
                 Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
-                Err(error) if error.is_contention() && backoff.again().await => continue,
+                Err(error) if error.is_contention() && backoff.again().await => {
+                    if error == TableError::Throttled && std::mem::take(&mut may_move) {
+                        *wanted = Box::pin(self.better_lane(ask, chain, wanted, None)).await;
+                    }
+                    continue;
+                }
                 Err(error) => return Err(unavailable(&error)),
             };
-            match self.judge(ask, wanted, &seen) {
+            self.learn(&ask.key.id, &seen);
+            match self.judge(ask, wanted, &seen, may_move) {
                 Found::Held(held) => {
                     let free = lane::free(&seen, &held.window).unwrap_or_default();
                     return Ok(self.with_remaining(chain, &held, free).await);
@@ -77,7 +88,15 @@ impl Ledger {
                     Box::pin(self.expire_all(&wanted.lane, due)).await.map_err(|error| unavailable(&error.0))?
                 }
                 Found::Full => return Err(Refusal::TooManyInFlight),
+                Found::Crowded(holds) => {
+                    may_move = false;
+                    *wanted = Box::pin(self.better_lane(ask, chain, wanted, Some(holds))).await;
+                }
                 Found::Short(_) if chain.is_free() => return Err(Refusal::Unavailable),
+                Found::Short(None)
+                    if self.lanes(ask.key) > 1
+                        && std::mem::take(&mut may_warm)
+                        && Box::pin(self.warm(ask.key, chain, wanted)).await? => {}
                 Found::Short(have) => match Box::pin(self.borrow(chain, wanted, &Purpose::Admit(ask), have)).await? {
                     Lent::Held { free } => {
                         self.register(ask.key, &seen).await;
@@ -95,9 +114,9 @@ impl Ledger {
         }
     }
 
-    /// The one write of an admission.
-    fn taking(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation) -> Update {
-        let full = ask.key.limits.max_parallel;
+    /// The one write of an admission. A call that may go elsewhere leaves a crowded lane alone.
+    fn taking(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation, may_move: bool) -> Update {
+        let full = ask.key.limits.max_parallel.map(u64::from).or(may_move.then_some(FULL));
         let (expression, mut condition) = if chain.is_free() {
             let set = "SET #s = if_not_exists(#s, :z), #h = :hold, #n = if_not_exists(#n, :z) + :one, lv = :hour";
             (set, "attribute_not_exists(#h)".to_owned())
@@ -127,7 +146,7 @@ impl Ledger {
         }
     }
 
-    fn judge(&self, ask: &Ask<'_>, wanted: &Reservation, seen: &Item) -> Found {
+    fn judge(&self, ask: &Ask<'_>, wanted: &Reservation, seen: &Item, may_move: bool) -> Found {
         if let Some(hold) = lane::hold(seen, &wanted.call) {
             return Found::Held(as_held(wanted, hold));
         }
@@ -138,20 +157,30 @@ impl Ledger {
         if ask.key.limits.max_parallel.is_some_and(|most| in_flight(seen) >= u64::from(most)) {
             return Found::Full;
         }
+        if may_move && in_flight(seen) >= FULL {
+            return Found::Crowded(in_flight(seen));
+        }
         Found::Short(lane::free(seen, &wanted.window))
     }
 
     /// After the write: what is left, and the housekeeping that the lane asked for.
     async fn admitted(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation, before: Item) -> Reservation {
+        self.learn(&ask.key.id, &before);
         self.register(ask.key, &before).await;
+        Box::pin(self.relieve(ask, chain, wanted, &before)).await;
+        Box::pin(self.prepare(ask, chain, wanted, &before)).await;
         let due = due(&before, self.clock.now());
         if !due.is_empty() && Box::pin(self.expire_all(&wanted.lane, due)).await.is_err() {
             tracing::warn!(lane = wanted.lane, "holds past their lease are left to the sweeper");
         }
         self.tidy(&wanted.lane, &before).await;
-        let free = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case).saturating_sub(wanted.worst_case);
+        let had = lane::free(&before, &chain.code).unwrap_or(wanted.worst_case);
+        let free = had.saturating_sub(wanted.worst_case);
+        let low = low(wanted.worst_case);
         let held = self.with_remaining(chain, wanted, free).await;
-        Reservation { may_wait: may_wait(ask.key, chain, wanted, free), ..held }
+        // Of the calls that use up what is lent, exactly one sees it fall below the mark.
+        let is_low = !chain.is_free() && had >= low && free < low;
+        Reservation { may_wait: may_wait(ask.key, chain, wanted, free), is_low, ..held }
     }
 
     /// Closes what is over in the lane, best effort: the sweeper comes too.

@@ -3,7 +3,7 @@
 use super::{
     Ledger, LedgerError,
     chain::{Scope, is_in},
-    lane::{all_lanes, holds, kept_name, lane_key},
+    lane::{holds, kept_name, lane_key, numbered},
 };
 use crate::table::{Get, Item, Value};
 use domain::{Timestamp, Usd, key::VirtualKey, limit::Bound};
@@ -27,7 +27,8 @@ impl Ledger {
     pub async fn spend(&self, key: &VirtualKey, now: Timestamp) -> Result<Spend, LedgerError> {
         let window = self.zone().window(key.limits.budget_period, now);
         let mut spend = Spend::default();
-        for lane in self.lane_items(all_lanes(key)).await? {
+        let lanes = self.lanes_in_table(&key.id, key.lanes.max(1)).await?;
+        for lane in self.lane_items(numbered(&key.id, lanes)).await? {
             let spent = lane_spending(&lane).filter(|(code, _)| is_in(code, &window)).map(|(_, spent)| spent);
             let kept = lane.money(&kept_name(&window)).unwrap_or_default();
             spend.settled = spend.settled.saturating_add(spent.sum()).saturating_add(kept);

@@ -5,7 +5,7 @@
 
 use super::{
     Ledger, LedgerError,
-    lane::{Hold, all_lanes, due, holds, lane_key, numbered},
+    lane::{Hold, due, holds, lane_key, numbered},
 };
 use crate::{
     calls::CallItem,
@@ -13,7 +13,7 @@ use crate::{
 };
 use domain::{CallId, KeyId, Timestamp, key::VirtualKey};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SHARDS: u32 = 16;
 /// Call records looked for at once.
@@ -79,10 +79,8 @@ impl Ledger {
         let looks = in_flight.into_iter().map(|(call, hold)| async move {
             let key = CallItem::key_of(&call);
             let record = self.table.get(&Get { table: self.names.usage.clone(), key, consistent: false }).await?;
-            let Some(cost) = record.as_ref().and_then(CallItem::from_item).map(|ended| ended.first_cost) else {
-                return Ok::<_, LedgerError>(0);
-            };
-            self.free(lane, &call, hold, cost).await?;
+            let Some(ended) = record.as_ref().and_then(CallItem::from_item) else { return Ok::<_, LedgerError>(0) };
+            self.free(lane, &call, hold, ended.cost_in(lane)).await?;
             Ok(1)
         });
         let looks: Vec<_> = looks.collect();
@@ -95,15 +93,23 @@ impl Ledger {
 
     /// Lanes of the keys that admitted something lately.
     async fn live_lanes(&self, now: Timestamp) -> Result<BTreeSet<String>, LedgerError> {
-        let mut lanes = BTreeSet::new();
+        let mut keys: BTreeMap<KeyId, u32> = BTreeMap::new();
         // Once an hour it looks as far back as a day is long: what was lent yesterday is given back.
         let first_minutes = now.secs() % 3_600 / 60 < LONG_LOOKS_MINUTES;
         let back = if first_minutes { DAY_BACK } else { HOURS_BACK };
         for hour in hour(now).saturating_sub(back)..=hour(now) {
             for shard in 0..SHARDS {
                 let rows = query_all(&*self.table, Query::partition(&self.names.quotas, live_pk(hour, shard))).await?;
-                lanes.extend(rows.iter().flat_map(lanes_of));
+                for (key, said) in rows.iter().filter_map(lanes_of) {
+                    let lanes = keys.entry(key).or_default();
+                    *lanes = said.max(*lanes);
+                }
             }
+        }
+        let mut lanes = BTreeSet::new();
+        for (key, said) in keys {
+            // Who put the row may not have known of all of them.
+            lanes.extend(numbered(&key, self.lanes_in_table(&key, said).await?));
         }
         Ok(lanes)
     }
@@ -112,21 +118,22 @@ impl Ledger {
     /// effort: a lane without its row is swept by its own next admission.
     pub(super) async fn register(&self, key: &VirtualKey, before: &Item) {
         let now = self.clock.now();
-        let hour = hour(now);
-        if before.count("lv") == Some(hour) || self.hints.is_entered(key, hour) {
+        let (hour, lanes) = (hour(now), self.lanes(key));
+        if before.count("lv") == Some(hour) || self.hints.is_entered(&key.id, lanes, hour) {
             return;
         }
         let row = Item::at(live_pk(hour, crc32fast::hash(key.id.as_str().as_bytes()) % SHARDS), key.id.as_str())
-            .with("lanes", all_lanes(key).count() as u64)
+            .with("lanes", lanes)
             .with("ttl", now.secs() + KEPT_SECS);
         match self.table.put(&Put::new(&self.names.quotas, row)).await {
-            Ok(()) => self.hints.enter(key, hour),
+            Ok(()) => self.hints.enter(&key.id, lanes, hour),
             Err(_) => tracing::warn!(key = key.id.as_str(), "a key's lanes could not be entered for sweeping"),
         }
     }
 }
 
-fn lanes_of(row: &Item) -> Vec<String> {
-    let Some(key) = row.text("sk").map(KeyId::from) else { return Vec::new() };
-    numbered(&key, row.count("lanes").and_then(|lanes| lanes.try_into().ok()).unwrap_or(1)).collect()
+/// A key, and how many lanes it had when its row was put.
+fn lanes_of(row: &Item) -> Option<(KeyId, u32)> {
+    let lanes = row.count("lanes").and_then(|lanes| lanes.try_into().ok()).unwrap_or(1);
+    Some((KeyId::from(row.text("sk")?), lanes))
 }

@@ -23,6 +23,9 @@ use stores::{
     table::{Delete, Get, Item, Page, Put, Query, Update, Write},
 };
 
+/// So many lanes at most a key may have been given by so few calls.
+const MOST_LANES: u32 = 64;
+
 /// A table that counts its requests.
 pub struct Counted {
     table: Arc<dyn Table>,
@@ -195,7 +198,7 @@ async fn balance(store: &Store, key: &VirtualKey, chains: &[Vec<Bound>; 2]) {
 async fn all_left(store: &Store, key: &VirtualKey) -> Usd {
     let mut sum = Usd::ZERO;
     let scope = (format!("SCOPE#key#{}#total", key.id), "SCOPE", "av");
-    let lanes = (0..key.lanes).map(|n| (format!("LANE#{}#{n}", key.id), "LANE", "a:"));
+    let lanes = (0..MOST_LANES).map(|n| (format!("LANE#{}#{n}", key.id), "LANE", "a:"));
     for (pk, sk, prefix) in std::iter::once(scope).chain(lanes) {
         let get = Get::consistent(&store.names.quotas, stores::table::Key::new(pk, sk));
         let item = loop {
