@@ -44,6 +44,7 @@ impl Ledger {
             if loan <= Usd::ZERO {
                 return Ok(());
             }
+            self.forget(&chain);
             match self.table.transact(&self.funding(&chain, &states, &key.id, 0..lanes, loan)).await {
                 Ok(()) | Err(TableError::TransactionCancelled { .. }) => return Ok(()),
                 Err(error) if error.is_contention() && backoff.again().await => {}

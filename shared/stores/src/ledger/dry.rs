@@ -83,6 +83,11 @@ impl Hints {
         seen.insert(scope.to_owned(), (available, now));
     }
 
+    /// What the scope had left is known no more.
+    pub fn forget(&self, scope: &str) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(scope);
+    }
+
     pub fn seen(&self, scope: &str, now: Timestamp) -> Option<Usd> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(scope).filter(|(_, at)| now.millis_since(*at) < SEEN_MS).map(|(available, _)| *available)

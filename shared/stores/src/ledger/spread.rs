@@ -112,6 +112,7 @@ impl Ledger {
             writes.extend(self.funding(chain, &states, &key.id, lanes..wish, each));
         }
         self.table.transact(&writes).await.map_err(|error| unavailable(&error))?;
+        self.forget(chain);
         self.hints.know_lanes(&key.id, wish);
         Ok(())
     }
@@ -124,6 +125,7 @@ impl Ledger {
         let Some(states) = self.states(chain).await? else { return Ok(false) };
         let Some(each) = ahead(&states, lanes, wanted.worst_case) else { return Ok(false) };
         let writes = self.funding(chain, &states, &key.id, begin..lanes.min(begin + block), each);
+        self.forget(chain);
         match self.table.transact(&writes).await {
             Ok(()) => Ok(true),
             Err(TableError::TransactionCancelled { .. }) => Ok(false),
@@ -171,6 +173,11 @@ impl Ledger {
         };
         let writes: Vec<Write> = std::iter::once(Write::Update(lane)).chain(lenders.iter().map(scope)).collect();
         self.table.transact(&writes).await
+    }
+
+    /// What these scopes had left is known no more.
+    pub(super) fn forget(&self, chain: &Chain) {
+        chain.scopes.iter().for_each(|scope| self.hints.forget(&scope.pk));
     }
 
     /// The first lane is told how many there are.
