@@ -144,8 +144,11 @@ async fn i3_only_plain_json_is_taken() {
 #[tokio::test]
 async fn i1_too_large_bodies_headers_and_urls_are_refused() {
     let portunus = Portunus::start().await;
-    let large = chat("up-openai/gpt-4o", &"x".repeat(5 << 20), false);
-    refused(&portunus, "/v1/chat/completions", &large, 413, "request_too_large").await;
+    for mebibytes in [5, 20, 60] {
+        // Also one who is still sending when it is known hears the reason, not a broken connection.
+        let large = chat("up-openai/gpt-4o", &"x".repeat(mebibytes << 20), false);
+        refused(&portunus, "/v1/chat/completions", &large, 413, "request_too_large").await;
+    }
     let bearer = format!("Bearer {}", portunus.key);
     let value = "v".repeat(9 << 10);
     let reply =

@@ -16,6 +16,7 @@ use dialects::{
 };
 use domain::{Api, Dialect, Error, Kind, Operation, Service, Task, Wire, limit::Priority};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ const MAX_HEADER_BLOCK: usize = 32 << 10;
 /// The slowest a body may come: bytes a second, after a grace [I2].
 const SLOWEST: u64 = 1024;
 const GRACE: Duration = Duration::from_secs(10);
+/// How far past the limit a body is read, and forgotten, before its sender is cut off.
+const HEARD_OUT: u64 = 64 << 20;
 /// The most a caller may put into tags: pairs, and bytes each [I1].
 const MAX_PAIRS: usize = 16;
 const MAX_PAIR_BYTES: usize = 512;
@@ -188,14 +191,18 @@ pub fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
         .ok_or_else(|| bad_header("x-portunus-timeout-ms", "whole milliseconds from 1 to 3600000"))
 }
 
-/// The body, checked while it is read: too large is 413, too slow 408.
+/// The body, checked while it is read: too large is 413, too slow 408. What is too large is heard out within bounds,
+/// for whoever is cut off while still sending sees a broken connection instead of the reason.
 pub async fn body(body: Body, most: u64) -> Result<Bytes, Error> {
     let mut body = body;
+    if body.size_hint().lower() > most + HEARD_OUT {
+        return Err(too_large(most));
+    }
     let started = Instant::now();
     let (mut first, mut rest): (Option<Bytes>, BytesMut) = (None, BytesMut::new());
     let mut length: u64 = 0;
     loop {
-        let until = started + GRACE + Duration::from_secs(length / SLOWEST);
+        let until = started + GRACE + Duration::from_secs(length.min(most) / SLOWEST);
         let frame = tokio::time::timeout_at(until.into(), body.frame()).await.map_err(|_| too_slow())?;
         let Some(frame) = frame else { break };
         let frame =
@@ -203,7 +210,11 @@ pub async fn body(body: Body, most: u64) -> Result<Bytes, Error> {
         let Ok(data) = frame.into_data() else { continue };
         length += data.len() as u64;
         if length > most {
-            return Err(too_large(most));
+            (first, rest) = (None, BytesMut::new());
+            if length > most + HEARD_OUT {
+                break;
+            }
+            continue;
         }
         match first.take() {
             None if rest.is_empty() => first = Some(data),
@@ -213,6 +224,9 @@ pub async fn body(body: Body, most: u64) -> Result<Bytes, Error> {
                 rest.extend_from_slice(&data);
             }
         }
+    }
+    if length > most {
+        return Err(too_large(most));
     }
     Ok(first.unwrap_or_else(|| rest.freeze()))
 }
