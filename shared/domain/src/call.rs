@@ -49,6 +49,30 @@ pub struct Reservation {
     pub is_low: bool,
 }
 
+impl Reservation {
+    /// What stands in for the hold of a call that goes on without one.
+    pub fn unheld(ask: &Ask<'_>) -> Self {
+        Self {
+            call: ask.call.clone(),
+            key: ask.key.id.clone(),
+            lane: String::new(),
+            window: String::new(),
+            worst_case: ask.worst_case,
+            ambiguous: ask.ambiguous,
+            lease_until: ask.lease_until,
+            at: ask.now,
+            remaining: None,
+            may_wait: false,
+            is_low: false,
+        }
+    }
+
+    /// Nothing is held.
+    pub fn is_unheld(&self) -> bool {
+        self.lane.is_empty()
+    }
+}
+
 /// How a call ended, in the ledger's eyes. Exactly one of them wins [M5].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -139,4 +163,11 @@ pub struct CallRecord {
     pub tags: Vec<(String, String)>,
     /// What the client called it: `x-request-id`, never used as a key of ours.
     pub client_request_id: Option<String>,
+}
+
+impl CallRecord {
+    /// What the call cost; `None` if the model had no price, which is not the same as nothing.
+    pub fn known_cost(&self) -> Option<Usd> {
+        (!self.unpriced || self.cost != Usd::ZERO).then_some(self.cost)
+    }
 }

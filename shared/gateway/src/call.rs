@@ -154,6 +154,11 @@ impl Caller {
         self.limits().any(|limits| limits.has_budget() || limits.has_token_limit())
     }
 
+    /// Is there no limit of any kind, so that nothing is won by asking the store first?
+    pub fn is_unlimited(&self) -> bool {
+        !self.is_metered() && self.limits().all(|limits| !limits.has_rates() && limits.max_parallel.is_none())
+    }
+
     /// The rate limits that hold for a call to a model of these names, `minute` minutes after midnight. The key's own
     /// calls in flight are counted by the ledger, with the money they hold.
     pub fn rates(&self, models: &[&str], minute: u16) -> Vec<Scoped> {

@@ -38,7 +38,7 @@ use crate::identity::Identity;
 use ::identity::Tokens;
 use admission::Desk;
 use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
-use config::{Config, Prices};
+use config::{Config, Prices, audit::AuditMode, budget::StoreFailure};
 use conversation::{Keep, Memory, Thread, kept::Asked};
 use domain::{Clock, Error, Operation};
 use futures::FutureExt;
@@ -142,7 +142,13 @@ impl Gateway {
     }
 
     fn desk(&self, minute: u16) -> Desk<'_> {
-        Desk { ledger: &self.ledger, limiter: &self.limiter, clock: &self.clock, minute }
+        let goes_on = self.config.budget.store_failure == StoreFailure::Open && self.records_late();
+        Desk { ledger: &self.ledger, limiter: &self.limiter, clock: &self.clock, minute, goes_on }
+    }
+
+    /// May a call be recorded when it is over, if the store takes no note of it before [A1]?
+    fn records_late(&self) -> bool {
+        self.config.audit.mode == AuditMode::Open
     }
 
     /// What is asked of a stored response.
@@ -178,6 +184,7 @@ impl Gateway {
         let facts = http::reply::Facts::of(&admitted, &relayed);
         let (about, timeout) = (admitted.about.clone(), admitted.plan.timeout);
         let settlement = Settlement::new(self.ledger.clone(), self.limiter.clone(), self.clock.clone(), admitted)
+            .recorded_late(self.records_late())
             .answered_by(relayed.target.clone(), relayed.attempts, relayed.charged, relayed.topped_up);
         match relayed.outcome {
             Outcome::Whole { body, metered } => {

@@ -10,7 +10,7 @@ use domain::{
 };
 use std::sync::Arc;
 use stores::{
-    ledger::Ledger,
+    ledger::{Gap, Ledger},
     limits::{Limiter, Taken},
 };
 
@@ -18,6 +18,9 @@ use stores::{
 pub mod cost;
 /// The one summary line of a call.
 mod summary;
+
+/// So many calls that could not be recorded are recorded with the next one that can.
+const MENDED_AT_ONCE: usize = 8;
 
 /// Everything settling a call needs, whenever and wherever its answer ends.
 pub struct Settlement {
@@ -37,6 +40,8 @@ pub struct Settlement {
     first_byte_ms: Option<u64>,
     /// What earlier attempts may have cost [M9].
     charged: Usd,
+    /// What the store does not take is written down later, and stops nobody [A1].
+    late: bool,
 }
 
 /// What a settled call came to.
@@ -64,7 +69,15 @@ impl Settlement {
             target: None,
             first_byte_ms: None,
             charged: Usd::ZERO,
+            late: false,
         }
+    }
+
+    /// Whether what the store does not take is written down later, and stops nobody [A1].
+    #[must_use]
+    pub fn recorded_late(mut self, late: bool) -> Self {
+        self.late = late;
+        self
     }
 
     pub fn about(&self) -> &About {
@@ -184,24 +197,26 @@ impl Settlement {
 
     async fn put(&self, record: &CallRecord) -> Result<(), Error> {
         let used = record.usage.prompt().saturating_add(record.usage.output);
-        let money = async {
-            match record.state {
-                State::Released => self.ledger.release(&self.reservation, record).await.map(drop),
-                _ => self.ledger.settle(&self.reservation, record).await.map(drop),
-            }
-        };
+        let money = self.ledger.conclude(&self.reservation, &self.key, record);
         let (kept, ()) = futures::join!(money, self.limiter.settle(&self.taken, used));
         if record.cost > self.reservation.worst_case && !record.unpriced {
             tracing::warn!(call = %record.call, "budget_overrun: the call cost more than was held for it");
         }
         summary::log(record, self.about.api, &self.key, kept.is_ok());
-        kept.map_err(|_| {
-            Error::gateway(
-                domain::Kind::BudgetUnavailable,
-                "the call could not be recorded; its cost will be settled from its hold",
-            )
-            .with_code("audit_unavailable")
-        })
+        match kept {
+            Ok(()) if self.late && self.ledger.gaps() > 0 => {
+                self.ledger.mend(MENDED_AT_ONCE).await;
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+            Err(_) if self.late => {
+                tracing::error!(call = %record.call, "audit_gap: a call could not be recorded; it is tried again");
+                let (reservation, key) = (self.reservation.clone(), self.key.clone());
+                self.ledger.postpone(Gap { reservation, key, record: record.clone() });
+                Ok(())
+            }
+            Err(_) => Err(unrecorded()),
+        }
     }
 
     fn record(
@@ -243,4 +258,12 @@ impl Settlement {
             client_request_id: self.about.client_request_id.clone(),
         }
     }
+}
+
+fn unrecorded() -> Error {
+    Error::gateway(
+        domain::Kind::BudgetUnavailable,
+        "the call could not be recorded; its cost will be settled from its hold",
+    )
+    .with_code("audit_unavailable")
 }

@@ -10,6 +10,7 @@ mod chain;
 mod close;
 mod dry;
 mod finish;
+mod gaps;
 mod lane;
 mod later;
 mod recall;
@@ -28,6 +29,7 @@ use domain::{Usd, Zone, call::State, limit::ScopeKind, time::Clock};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::mpsc;
 
+pub use gaps::Gap;
 pub(crate) use lane::first_lanes;
 pub use spend::Spend;
 pub use sweep::Swept;
@@ -45,6 +47,7 @@ pub struct Ledger {
     patience: u64,
     /// Are holds freed by whoever reads the stream of call records?
     frees_later: bool,
+    gaps: gaps::Gaps,
 }
 
 impl Ledger {
@@ -58,6 +61,7 @@ impl Ledger {
             zone: RwLock::default(),
             patience: close::PATIENCE_SECS,
             frees_later: false,
+            gaps: gaps::Gaps::default(),
         }
     }
 

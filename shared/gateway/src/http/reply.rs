@@ -34,6 +34,7 @@ mod name {
     pub const OVERHEAD_MS: HeaderName = HeaderName::from_static("x-portunus-overhead-ms");
     pub const COST_USD: HeaderName = HeaderName::from_static("x-portunus-cost-usd");
     pub const COST_BOUND_USD: HeaderName = HeaderName::from_static("x-portunus-cost-bound-usd");
+    pub const DEGRADED: HeaderName = HeaderName::from_static("x-portunus-degraded");
     pub const DROPPED: HeaderName = HeaderName::from_static("x-portunus-dropped");
     pub const BUDGET_REMAINING_USD: HeaderName = HeaderName::from_static("x-portunus-budget-remaining-usd");
     pub const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
@@ -53,6 +54,7 @@ pub struct Facts {
     worst_case: Usd,
     remaining: Option<Usd>,
     worst: Usd,
+    unheld: bool,
 }
 
 impl Facts {
@@ -67,6 +69,7 @@ impl Facts {
             worst_case: admitted.plan.worst_case,
             remaining: admitted.reservation.remaining,
             worst: admitted.reservation.worst_case,
+            unheld: admitted.reservation.is_unheld(),
         }
     }
 
@@ -108,6 +111,9 @@ impl Facts {
             }
         }
         headers.push((name::ATTEMPTS, HeaderValue::from(self.attempts)));
+        if self.unheld {
+            headers.push((name::DEGRADED, HeaderValue::from_static("budget")));
+        }
         headers.push((name::CACHE, HeaderValue::from_static("off")));
         let latency = elapsed_ms(about.received.instant);
         headers.push((name::LATENCY_MS, HeaderValue::from(latency)));
