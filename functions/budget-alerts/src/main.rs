@@ -1,7 +1,7 @@
 //! Budget alerts on Lambda: fed by the usage table's stream it tells the topic what was crossed, fed by the queue below
 //! the topic it delivers to webhooks. Settings in, jobs out. No logic here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use admin::{
     alerts::Alerts,
@@ -18,7 +18,7 @@ use stores::{
     groups::Groups,
     keys::{Keys, Peppers},
     ledger::Ledger,
-    settings::Settings,
+    settings::{Following, Settings, StoredConfig},
 };
 
 #[tokio::main]
@@ -32,7 +32,24 @@ async fn main() -> Result<(), Error> {
     .await
 }
 
+/// How often it is looked for another configuration.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 struct Jobs {
+    parts: Parts,
+    telling: Following<Telling>,
+}
+
+/// What no configuration changes.
+struct Parts {
+    stack: Stack,
+    topic: Arc<Topic>,
+    /// The secrets of webhooks begin so; this function may read no others.
+    secrets: String,
+}
+
+/// What one configuration says of alerts, at work.
+struct Telling {
     alerts: Alerts,
     delivery: Delivery,
 }
@@ -40,10 +57,32 @@ struct Jobs {
 impl Jobs {
     async fn new(environment: &dyn Lookup) -> Result<Self, Error> {
         let stack = Stack::from_environment(environment).await?;
-        let config = configuration(environment, &stack).await?;
         let client = aws_sdk_sns::Client::new(stack.aws.sdk().await);
         let topic = Arc::new(Topic::new(client, required(environment, "PORTUNUS_ALERTS_TOPIC")?));
-        let Stack { table, names, clock, .. } = stack;
+        let secrets = format!("{}/webhooks/", required(environment, "PORTUNUS_SECRETS_PREFIX")?);
+        let settings = Settings::new(stack.table.clone(), stack.names.clone());
+        Ok(Self { parts: Parts { stack, topic, secrets }, telling: Following::new(settings, LOOK_EVERY) })
+    }
+
+    /// One batch of the stream or of the queue; what could not be dealt with comes again [L5].
+    async fn run(&self, event: &Value) -> Result<Failures, Error> {
+        let telling = self.telling.current(|stored| self.parts.telling(stored)).await?;
+        if event.pointer("/Records/0/eventSource").is_some_and(|source| source == "aws:sqs") {
+            return Ok(telling.delivery.take(event).await);
+        }
+        let batch = outbox::records(event).ok_or("this function takes batches of the usage table's stream")?;
+        Ok(telling.alerts.take(&batch).await)
+    }
+}
+
+impl Parts {
+    /// The jobs under what an operator has put in force.
+    async fn telling(&self, stored: Option<StoredConfig>) -> Result<Telling, Error> {
+        let config = match stored {
+            Some(stored) => settings::load_some(&stored.text, &self.stack.secrets, &self.secrets).await?,
+            None => Config::default(),
+        };
+        let Stack { table, names, clock, .. } = &self.stack;
         // Keys are read by id here, never by secret: this function may not read the pepper [Z1].
         let pepper = Peppers::one(Secret::new(""));
         let keys = Arc::new(Keys::new(table.clone(), names.clone(), pepper.clone()));
@@ -51,27 +90,10 @@ impl Jobs {
         let ledger = Ledger::new(table.clone(), names.clone(), clock.clone());
         let ledger = Arc::new(ledger.with_zone(config.budget.time_zone.clone()));
         let places = hooks(&config)?;
-        let shares = config.alerts.thresholds;
-        let alerts = Alerts::new(table.clone(), &names, keys, groups, ledger, topic, shares, clock.clone());
-        Ok(Self { alerts, delivery: Delivery::new(places, table, &names, clock) })
+        let (topic, shares) = (self.topic.clone(), config.alerts.thresholds);
+        let alerts = Alerts::new(table.clone(), names, keys, groups, ledger, topic, shares, clock.clone());
+        Ok(Telling { alerts, delivery: Delivery::new(places, table.clone(), names, clock.clone()) })
     }
-
-    /// One batch of the stream or of the queue; what could not be dealt with comes again [L5].
-    async fn run(&self, event: &Value) -> Result<Failures, Error> {
-        if event.pointer("/Records/0/eventSource").is_some_and(|source| source == "aws:sqs") {
-            return Ok(self.delivery.take(event).await);
-        }
-        let batch = outbox::records(event).ok_or("this function takes batches of the usage table's stream")?;
-        Ok(self.alerts.take(&batch).await)
-    }
-}
-
-/// What an operator has put in force, with the secrets of webhooks and no others.
-async fn configuration(environment: &dyn Lookup, stack: &Stack) -> Result<Config, Error> {
-    let stored = Settings::new(stack.table.clone(), stack.names.clone()).config().await?;
-    let Some(stored) = stored else { return Ok(Config::default()) };
-    let prefix = format!("{}/webhooks/", required(environment, "PORTUNUS_SECRETS_PREFIX")?);
-    settings::load_some(&stored.text, &stack.secrets, &prefix).await
 }
 
 fn hooks(config: &Config) -> Result<Vec<Box<dyn Place>>, Error> {

@@ -20,7 +20,8 @@ use stores::{
     settings::{Draft, Settings, Source, StoredConfig},
 };
 
-type Failure = Box<dyn Error>;
+/// What went wrong, for people.
+pub type Failure = Box<dyn Error>;
 
 /// How often it is looked for another configuration.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -47,6 +48,16 @@ impl Reading {
         });
         config::load(name, text, &found?)
     }
+
+    /// The configuration that was put in force, or the demo.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn in_force(&self, stored: Option<&StoredConfig>) -> Result<Config, Failure> {
+        let (name, text) =
+            stored.map_or(("portunus.yaml", ""), |config| ("the configuration in force", config.text.as_str()));
+        Ok(self.read(name, text).await.map_err(listed)?)
+    }
 }
 
 #[async_trait]
@@ -71,9 +82,7 @@ pub struct InForce {
 pub async fn at_start(reading: &Reading, settings: &Settings, file: Option<&Path>) -> Result<InForce, Failure> {
     let file = found(file)?;
     let stored = adopt(reading, settings, file).await?;
-    let (name, text) =
-        stored.as_ref().map_or(("portunus.yaml", ""), |config| ("the configuration in force", config.text.as_str()));
-    let config = reading.read(name, text).await.map_err(listed)?;
+    let config = reading.in_force(stored.as_ref()).await?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(InForce { config: Arc::new(config), version: stored.map_or(0, |config| config.version) })
 }
@@ -167,7 +176,7 @@ impl Maker {
         };
         let Some(stored) = there.map_err(unread)? else { return Ok(None) };
         *version = stored.version;
-        let config = self.reading.read("the configuration in force", &stored.text).await.map_err(listed)?;
+        let config = self.reading.in_force(Some(&stored)).await?;
         self.gateway(Arc::new(config)).await.map(Some)
     }
 }

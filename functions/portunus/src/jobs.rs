@@ -2,22 +2,21 @@
 //!
 //! Records leave the stream once they are counted and archived, so whatever a crash interrupts comes again.
 
+use crate::telling::{Telling, Tellings};
 use admin::{
-    alerts::Alerts,
     archive::Archive,
+    dead_letters::{self, File},
     listing,
-    notify::delivery::Delivery,
     outbox::{self, Record},
     rollups,
 };
-use serde_json::Value;
 use std::{
-    io::Write,
-    path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use stores::{
     TableError,
+    audit::Audit,
     embedded::{Batch, Position, Stream},
     requests::Requests,
     rollups::Rollups,
@@ -38,12 +37,11 @@ pub struct Jobs {
     stream: Stream,
     rollups: Rollups,
     requests: Requests,
-    alerts: Alerts,
-    delivery: Delivery,
+    tellings: Tellings,
     /// None where nothing is kept on disk.
     archive: Option<Archive>,
-    /// Where records are put that nobody can read.
-    dead_letters: Option<PathBuf>,
+    audit: Audit,
+    dead_letters: File,
     counted: Position,
     /// Counted, and not archived yet: these are told of budgets, too.
     waiting: Vec<Record>,
@@ -56,17 +54,17 @@ impl Jobs {
     pub fn new(
         stream: Stream,
         (rollups, requests): (Rollups, Requests),
-        (alerts, delivery): (Alerts, Delivery),
-        archive: Option<Archive>,
-        dead_letters: Option<PathBuf>,
+        tellings: Tellings,
+        (archive, audit): (Option<Archive>, Audit),
+        dead_letters: File,
     ) -> Self {
         Self {
             stream,
             rollups,
             requests,
-            alerts,
-            delivery,
+            tellings,
             archive,
+            audit,
             dead_letters,
             counted: Position::default(),
             waiting: Vec::new(),
@@ -101,7 +99,7 @@ impl Jobs {
         if is_due && !self.waiting.is_empty() {
             self.archive().await?;
         }
-        self.delivery.turn().await?;
+        self.telling().await?.delivery.turn().await?;
         self.close().await;
         Ok(is_full)
     }
@@ -111,11 +109,10 @@ impl Jobs {
         let records = outbox::records(&batch.event).unwrap_or_default();
         let mut failures = rollups::take(&self.rollups, &self.shard, &records).await;
         listing::take(&self.requests, &records, &mut failures).await;
-        let unread = records.iter().filter(|record| record.content.is_err()).count();
-        if failures.ids().len() > unread {
+        dead_letters::keep(&self.dead_letters, &batch.event, &mut failures).await;
+        if !failures.ids().is_empty() {
             return Err(TableError::Unavailable("calls were not counted or listed".to_owned()));
         }
-        self.bury(batch, &records);
         self.counted = batch.next;
         self.waiting.extend(records.into_iter().filter(|record| matches!(record.content, Ok(Some(_)))));
         Ok(())
@@ -123,7 +120,7 @@ impl Jobs {
 
     /// Looks at the budgets of what waits, archives it, and lets the stream forget it.
     async fn archive(&mut self) -> Result<(), TableError> {
-        if !self.alerts.take(&self.waiting).await.ids().is_empty() {
+        if !self.telling().await?.alerts.take(&self.waiting).await.ids().is_empty() {
             return Err(TableError::Unavailable("not every budget was looked at".to_owned()));
         }
         if let Some(archive) = &self.archive {
@@ -136,27 +133,24 @@ impl Jobs {
         Ok(())
     }
 
-    /// Writes the digests of hours that are over.
+    /// The alerts under the configuration in force.
+    async fn telling(&self) -> Result<Arc<Telling>, TableError> {
+        let current = self.tellings.current().await;
+        current.map_err(|problem| TableError::Unavailable(problem.to_string()))
+    }
+
+    /// Archives what admins changed, and writes the digests of hours that are over.
     async fn close(&mut self) {
         let Some(archive) = &self.archive else { return };
         if self.closed_at.is_some_and(|at| at.elapsed() < CLOSED_EVERY) {
             return;
         }
         self.closed_at = Some(Instant::now());
+        if let Err(problem) = archive.changes(&self.audit).await {
+            tracing::warn!(%problem, "what admins changed was not archived; it is tried again");
+        }
         if let Err(problem) = archive.close().await {
             tracing::warn!(%problem, "an hour of the archive was not closed; it is tried again");
-        }
-    }
-
-    /// Keeps records that cannot be read for people to look at: they hold nobody up [L5].
-    fn bury(&self, batch: &Batch, records: &[Record]) {
-        let raw = batch.event.get("Records").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        for (_, raw) in records.iter().zip(raw).filter(|(record, _)| record.content.is_err()) {
-            let Some(path) = &self.dead_letters else { continue };
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            if let Err(problem) = file.and_then(|mut file| writeln!(file, "{raw}")) {
-                tracing::error!(%problem, "a record that cannot be read could not be kept either");
-            }
         }
     }
 }

@@ -25,6 +25,8 @@ mod planes;
 mod pump;
 /// The whole gateway on one port.
 mod serve;
+/// Alerts as the configuration in force has them.
+mod telling;
 /// One runtime a core.
 mod workers;
 

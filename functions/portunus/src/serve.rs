@@ -1,37 +1,36 @@
 //! `portunus serve`: the whole gateway on one port, over an embedded table. The same applications as on AWS.
 
 use crate::{
-    configuration::{self, Maker, Reading},
+    configuration::{self, Failure, Maker, Reading},
     jobs::Jobs,
     listen,
     local::Local,
     log,
     planes::Planes,
     pump::DrainPump,
+    telling::Tellings,
     workers::Workers,
 };
 use admin::{
-    alerts::Alerts,
     archive::Archive,
+    dead_letters::File,
     http::{AdminState, Parts},
-    notify::{Place, Written, delivery::Delivery, sns::Topic, webhook::Hook},
 };
 use clap::{ArgAction, Parser};
-use config::{Config, ProcessEnv};
-use domain::{Clock, outward::Post, time::SystemClock};
+use config::ProcessEnv;
+use domain::{Clock, time::SystemClock};
 use gateway::{
     http::{Edge, Pump},
     live::Live,
 };
 use identity::Tokens;
 use providers::{Aws, Dialer};
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use stores::{
     Names, Table,
     audit::Audit,
     calls::Calls,
     embedded::Embedded,
-    groups::Groups,
     keys::{Keys, Peppers},
     ledger::Ledger,
     noop::NoopTable,
@@ -41,8 +40,6 @@ use stores::{
     rollups::Rollups,
     settings::Settings,
 };
-
-type Failure = Box<dyn Error>;
 
 /// How to serve.
 #[derive(Parser)]
@@ -126,14 +123,12 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let rollups = Rollups::new(table.clone(), names.clone());
     let requests = Requests::new(table.clone(), &names);
     let archive = directory.map(|path| Archive::new(Arc::new(Folder::new(path)), table.clone(), &names, clock.clone()));
-    let dead_letters = directory.map(|path| path.join("dead-letters.ndjson"));
-    let groups = Groups::new(table.clone(), names.clone(), peppers.clone());
-    let delivery = Delivery::new(places(&config, &reading.aws).await?, table.clone(), &names, clock.clone());
-    let (written, shares) = (Arc::new(Written), config.alerts.thresholds.clone());
-    let alerts =
-        Alerts::new(table.clone(), &names, keys.clone(), groups, ledger.clone(), written, shares, clock.clone());
+    let dead_letters = File(directory.map(|path| path.join("dead-letters.ndjson")));
+    let tellings =
+        Tellings::new(reading.clone(), (table.clone(), names.clone()), (keys.clone(), peppers.clone()), ledger.clone());
     let counted = (rollups.clone(), requests.clone());
-    let jobs = Jobs::new(stream, counted, (alerts, delivery), archive, dead_letters);
+    let audit = Audit::new(table.clone(), names.clone());
+    let jobs = Jobs::new(stream, counted, tellings, (archive, audit.clone()), dead_letters);
     let state = AdminState::new(Parts {
         configure: reading,
         keys: keys.clone(),
@@ -142,7 +137,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         requests,
         rollups,
         settings,
-        audit: Audit::new(table, names),
+        audit,
         peppers,
         clock: clock.clone(),
         admin_key: local.admin_key.clone(),
@@ -154,36 +149,26 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let workers = Workers::start()?;
     tokio::select! {
         () = listen::serve(listener, app, &workers, stopped()) => {}
-        () = sweep(ledger, clock.clone()) => {}
+        () = sweep(ledger.clone(), clock.clone()) => {}
         () = jobs.run() => {}
         () = maker.follow(&live, in_force.version) => {}
     }
     pump.idle(config.streams.drain_after_disconnect + Duration::from_secs(5)).await;
+    ledger.mend(ledger.gaps()).await;
     workers.stop();
     embedded.shutdown();
     Ok(())
 }
 
-/// Takes back, every minute, what calls that never ended still hold [M6].
+/// Takes back, every minute, what calls that never ended still hold [M6], and writes down what could not be.
 async fn sweep(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         if let Err(problem) = ledger.sweep(clock.now()).await {
             tracing::warn!(%problem, "the sweep for expired holds did not finish");
         }
+        ledger.mend(ledger.gaps()).await;
     }
-}
-
-/// Where alerts go: AWS is asked for its region and credentials only if there is a topic.
-async fn places(config: &Config, aws: &Aws) -> Result<Vec<Box<dyn Place>>, Failure> {
-    let post: Arc<dyn Post> = Arc::new(Dialer::new(&config.egress)?);
-    let hooks = config.alerts.webhooks.iter();
-    let mut places: Vec<Box<dyn Place>> =
-        hooks.map(|webhook| Box::new(Hook::new(webhook.clone(), post.clone())) as Box<dyn Place>).collect();
-    if let Some(topic) = &config.alerts.sns_topic {
-        places.push(Box::new(Topic::new(aws_sdk_sns::Client::new(aws.sdk().await), topic)));
-    }
-    Ok(places)
 }
 
 /// SIGTERM or Ctrl-C.

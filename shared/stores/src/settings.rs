@@ -1,5 +1,9 @@
 //! Settings: the configuration's text and its versions, and secrets that a local server makes for itself once.
 
+mod following;
+
+pub use following::Following;
+
 use crate::{
     audit::Entry,
     retry::Backoff,
