@@ -52,6 +52,7 @@ class Stack:
         emulator.client("s3").create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": emulator.environment["AWS_REGION"]}
         )
+        self.dead_letters = emulator.client("sqs").create_queue(QueueName=prefix + "-dead-letters")["QueueUrl"]
         self.environment = {
             **emulator.environment,
             "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH": "true",
@@ -60,6 +61,7 @@ class Stack:
             "PORTUNUS_ADMIN_KEY_SECRET": f"{prefix}-internal/admin-key",
             "PORTUNUS_ALERTS_TOPIC": self.topic,
             "PORTUNUS_AUDIT_BUCKET": self.bucket,
+            "PORTUNUS_DEAD_LETTERS": self.dead_letters,
             "PORTUNUS_GATEWAY": prefix,
             "PORTUNUS_SECRETS_PREFIX": prefix,
         }

@@ -238,15 +238,29 @@ def test_l4_the_rollups_learn_which_shard_a_batch_comes_from(template):
     assert rollups["TumblingWindowInSeconds"] > 0 and "ParallelizationFactor" not in rollups
 
 
-def test_l5_a_poison_record_is_isolated_and_given_up_after_three_tries(template):
+def test_l5_an_outage_of_any_length_dead_letters_nothing_that_is_sound(template):
     for mapping in consumers(template):
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert mapping["BisectBatchOnFunctionError"] is True
-        assert mapping["MaximumRetryAttempts"] == 3
+        # Poison is put away by the function itself; all else comes again for as long as the stream keeps it.
+        assert mapping["MaximumRetryAttempts"] == -1 and "MaximumRecordAgeInSeconds" not in mapping
         queue = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
         assert template.resources[queue]["Type"] == "AWS::SQS::Queue"
         (pattern,) = (json.loads(f["Pattern"]) for f in mapping["FilterCriteria"]["Filters"])
         assert pattern["dynamodb"]["Keys"] == {"sk": {"S": ["CALL"]}}
+
+
+def test_l5_the_rollups_know_the_queue_for_what_they_cannot_use(template):
+    variables = template.properties("UsageRollupsFunction")["Environment"]["Variables"]
+    assert variables["PORTUNUS_DEAD_LETTERS"] == {"Ref": "UsageRollupsDeadLetters"}
+    (send,) = [s for s in statements(template, "UsageRollupsRole") if "sqs:SendMessage" in as_list(s["Action"])]
+    assert send["Resource"] == {"Fn::GetAtt": ["UsageRollupsDeadLetters", "Arn"]}
+
+
+def test_a4_the_rollups_read_of_the_keys_table_what_admins_changed_and_nothing_else(template):
+    (read,) = [s for s in statements(template, "UsageRollupsRole") if s["Resource"] == {"Fn::GetAtt": ["KeysTable", "Arn"]}]
+    assert as_list(read["Action"]) == ["dynamodb:Query"]
+    assert read["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["AUDIT#*"]}}
 
 
 def test_m17_webhooks_are_fed_by_a_queue_that_only_the_topic_may_fill(template):

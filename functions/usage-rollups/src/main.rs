@@ -1,10 +1,11 @@
-//! Rollups, archive and metrics on Lambda, fed by the usage table's stream; the sweeper and the digests, on a schedule:
-//! settings in, jobs out. No logic here.
+//! Rollups, archive and metrics on Lambda, fed by the usage table's stream; the sweeper, what admins changed and the
+//! digests, on a schedule: settings in, jobs out. No logic here.
 
 use std::sync::Arc;
 
 use admin::{
     archive::Archive,
+    dead_letters::{self, Queue},
     listing,
     metrics::Metrics,
     outbox::{self, Failures},
@@ -16,7 +17,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use providers::{Bucket, Dialer};
 use serde_json::{Value, json};
 use stack::{Stack, required};
-use stores::{ledger::Ledger, requests::Requests, rollups::Rollups};
+use stores::{audit::Audit, ledger::Ledger, requests::Requests, rollups::Rollups};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -33,6 +34,8 @@ struct Jobs {
     rollups: Rollups,
     requests: Requests,
     archive: Archive,
+    audit: Audit,
+    dead_letters: Queue,
     metrics: Metrics,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
@@ -48,6 +51,11 @@ impl Jobs {
             rollups: Rollups::new(table.clone(), names.clone()),
             requests: Requests::new(table.clone(), &names),
             archive: Archive::new(bucket, table.clone(), &names, clock.clone()),
+            audit: Audit::new(table.clone(), names.clone()),
+            dead_letters: Queue::new(
+                aws_sdk_sqs::Client::new(aws.sdk().await),
+                required(environment, "PORTUNUS_DEAD_LETTERS")?,
+            ),
             metrics: Metrics::of(&required(environment, "PORTUNUS_GATEWAY")?),
             ledger: Ledger::new(table, names, clock.clone()).in_any_zone(),
             clock,
@@ -71,6 +79,7 @@ impl Jobs {
         let mut failures = rollups::take(&self.rollups, shard, batch).await;
         listing::take(&self.requests, batch, &mut failures).await;
         self.archive(shard, batch, &mut failures).await;
+        dead_letters::keep(&self.dead_letters, event, &mut failures).await;
         let mut answer = serde_json::to_value(failures)?;
         if let Some(fields) = answer.as_object_mut() {
             fields.insert("state".to_owned(), json!({}));
@@ -91,8 +100,9 @@ impl Jobs {
 
     async fn sweep(&self) -> Result<Value, Error> {
         let swept = self.ledger.sweep(self.clock.now()).await?;
+        let changes = self.archive.changes(&self.audit).await?;
         let digests = self.archive.close().await?;
-        tracing::info!(lanes = swept.lanes, expired = swept.expired, digests, "swept");
-        Ok(json!({ "lanes": swept.lanes, "expired": swept.expired, "digests": digests }))
+        tracing::info!(lanes = swept.lanes, expired = swept.expired, changes, digests, "swept");
+        Ok(json!({ "lanes": swept.lanes, "expired": swept.expired, "changes": changes, "digests": digests }))
     }
 }

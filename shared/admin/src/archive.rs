@@ -1,9 +1,12 @@
-//! The audit trail as objects: every call record as a line of compressed NDJSON, and hourly digests that name them [A3].
+//! The audit trail as objects: every call record and every change by an admin as a line of compressed NDJSON, and hourly
+//! digests that name them [A3].
 //!
 //! The hold of a call in the ledger is its admit record, written before dispatch [A1, M15]; the call record is its
 //! outcome, put once [A2]. This job copies outcomes from the stream to `audit/dt=…/hour=…/`, each once: the books
 //! remember per shard how far it got. An object left behind by a worker that died before its entry is in no digest.
 
+/// What admins changed.
+mod changes;
 /// The chain of digests.
 pub mod digest;
 /// Records as lines.
@@ -71,7 +74,9 @@ impl Archive {
         let mut archived = Vec::new();
         for part in parts(&fresh) {
             let Some((last, _)) = part.last() else { continue };
-            if !self.write(shard, mark.as_deref(), last, part).await? {
+            let objects = by_hour(part).into_iter().map(|(hour, records)| object(shard, hour, &records));
+            let objects = objects.collect::<std::io::Result<Vec<_>>>()?;
+            if !self.write(shard, mark.as_deref(), last.as_str(), objects).await? {
                 // Another worker has this shard, and tells of what it archived itself.
                 return Ok(archived);
             }
@@ -81,26 +86,45 @@ impl Archive {
         Ok(archived)
     }
 
+    /// Writes objects and enters them; `false` if another worker was first.
     async fn write(
         &self,
         shard: &str,
         from: Option<&str>,
-        last: &SequenceNumber,
-        part: &[Numbered<'_>],
+        last: &str,
+        objects: Vec<Written>,
     ) -> Result<bool, Unarchived> {
         let now = self.clock.now();
         // The chain has begun before anything is entered, or its first digest would not look back far enough.
         self.books.head(hour_of(now)).await?;
-        let mut entries = Vec::new();
-        for (hour, records) in by_hour(part) {
-            let (Some((first, _)), Some((last, _))) = (records.first(), records.last()) else { continue };
-            let name = format!("{PREFIX}{}/{}-{}-{}.ndjson.gz", folder(hour), plain(shard), short(first), short(last));
-            let bytes = compressed(&records)?;
-            entries.push(entry(&name, &bytes, records.len()));
-            self.objects.put(&name, bytes).await?;
+        let entries: Vec<Entry> = objects.iter().map(|object| object.entry.clone()).collect();
+        for Written { entry, bytes } in objects {
+            self.objects.put(&entry.name, bytes).await?;
         }
         Ok(self.books.enter(shard, from, last, &entries, hour_of(now)).await?)
     }
+}
+
+/// An object, and what the books say of it.
+struct Written {
+    entry: Entry,
+    bytes: Vec<u8>,
+}
+
+/// The calls of a shard that ended in one hour.
+fn object(shard: &str, hour: u64, records: &[Numbered<'_>]) -> std::io::Result<Written> {
+    let (first, last) = (records.first().map(|(n, _)| short(n)), records.last().map(|(n, _)| short(n)));
+    let name = format!("{}-{}-{}", plain(shard), first.unwrap_or_default(), last.unwrap_or_default());
+    written(hour, &name, records.iter().map(|(number, image)| line::of(number, image)))
+}
+
+/// Lines of one hour, compressed.
+fn written(hour: u64, name: &str, lines: impl ExactSizeIterator<Item = String>) -> std::io::Result<Written> {
+    let records = lines.len() as u64;
+    let bytes = compressed(lines)?;
+    let name = format!("{PREFIX}{}/{name}.ndjson.gz", folder(hour));
+    let entry = Entry { name, sha256: sha256(&bytes), bytes: bytes.len() as u64, records };
+    Ok(Written { entry, bytes })
 }
 
 /// Parts of a batch that span few enough hours for one entry in the books.
@@ -117,17 +141,13 @@ fn by_hour<'r>(records: &[Numbered<'r>]) -> BTreeMap<u64, Vec<Numbered<'r>>> {
     hours
 }
 
-fn compressed(records: &[Numbered<'_>]) -> std::io::Result<Vec<u8>> {
+fn compressed(lines: impl Iterator<Item = String>) -> std::io::Result<Vec<u8>> {
     // No moment in the header: the same records make the same object.
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::default());
-    for (number, image) in records {
-        gzip.write_all(line::of(number, image).as_bytes())?;
+    for line in lines {
+        gzip.write_all(line.as_bytes())?;
     }
     gzip.finish()
-}
-
-fn entry(name: &str, bytes: &[u8], records: usize) -> Entry {
-    Entry { name: name.to_owned(), sha256: sha256(bytes), bytes: bytes.len() as u64, records: records as u64 }
 }
 
 /// In hex.

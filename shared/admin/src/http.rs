@@ -35,7 +35,7 @@ use stores::{
 /// Request bodies.
 mod body;
 /// Changes by admins.
-mod changes;
+pub(crate) mod changes;
 /// The configuration, as text.
 mod config;
 /// The configuration in force.

@@ -8,6 +8,8 @@ pub mod http;
 /// Who changed what.
 pub mod audit;
 
+/// Records that are of no use, kept for people to look at.
+pub mod dead_letters;
 /// The list of calls.
 pub mod listing;
 /// Batches of the stream of call records.

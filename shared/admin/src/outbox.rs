@@ -38,23 +38,41 @@ pub fn shard(event: &Value) -> Option<&str> {
 /// Records that were not dealt with, by their sequence numbers. As JSON it is what
 /// `ReportBatchItemFailures` expects: the mapping tries again from the lowest on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failures(Vec<String>);
+pub struct Failures {
+    again: Vec<String>,
+    dead: Vec<(String, String)>,
+}
 
 impl Failures {
+    /// The record comes again.
     pub fn add(&mut self, record: &str) {
-        if !self.0.iter().any(|known| known == record) {
-            self.0.push(record.to_owned());
+        if !self.again.iter().any(|known| known == record) {
+            self.again.push(record.to_owned());
         }
     }
 
+    /// The record is of no use, now and ever.
+    pub fn bury(&mut self, record: &str, why: &impl std::fmt::Display) {
+        if !self.dead.iter().any(|(known, _)| known == record) {
+            tracing::error!(record, %why, "a stream record is of no use");
+            self.dead.push((record.to_owned(), why.to_string()));
+        }
+    }
+
+    /// What comes again.
     pub fn ids(&self) -> &[String] {
-        &self.0
+        &self.again
+    }
+
+    /// What is of no use, and why; whoever takes it keeps it.
+    pub fn take_dead(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.dead)
     }
 }
 
 impl Serialize for Failures {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let items: Vec<Value> = self.0.iter().map(|id| serde_json::json!({ "itemIdentifier": id })).collect();
+        let items: Vec<Value> = self.again.iter().map(|id| serde_json::json!({ "itemIdentifier": id })).collect();
         let mut answer = serializer.serialize_struct("Failures", 1)?;
         answer.serialize_field("batchItemFailures", &items)?;
         answer.end()

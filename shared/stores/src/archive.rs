@@ -1,12 +1,9 @@
-//! The archive's books: how far each shard of the stream has been archived, which objects were written in which hour,
+//! The archive's books: how far each shard of the stream, and the changes by admins, have been archived, which objects were written in which hour,
 //! and the last digest of the chain. The objects themselves are elsewhere: see [`crate::objects`].
 //!
 //! `ARCHIVE#SHARD#<shard>` / `MARK`, `ARCHIVE#HOUR#<hour>` / `<object>`, `ARCHIVE#CHAIN` / `HEAD`, in the quotas table.
 
-use crate::{
-    calls::SequenceNumber,
-    table::{Get, Item, Key, Names, Put, Query, Reason, Table, TableError, Update, Write, query_all},
-};
+use crate::table::{Get, Item, Key, Names, Put, Query, Reason, Table, TableError, Update, Write, query_all};
 use std::sync::Arc;
 
 /// The most objects that are entered at once: a transaction holds 100 writes.
@@ -47,7 +44,7 @@ impl Books {
         Self { table, quotas: Arc::clone(&names.quotas) }
     }
 
-    /// The last record of a shard that was archived: forty digits.
+    /// How far a shard was archived: of the stream its last record, as forty digits.
     ///
     /// # Errors
     /// As the table.
@@ -56,7 +53,7 @@ impl Books {
         Ok(item.and_then(|item| item.text("seq").map(str::to_owned)))
     }
 
-    /// Enters the objects that hold a shard's records after `from` and up to `last`; at most [`MOST_AT_ONCE`].
+    /// Enters the objects that hold what a shard has after `from` and up to `last`; at most [`MOST_AT_ONCE`].
     /// `false` if another worker was first: its objects count, these do not.
     ///
     /// # Errors
@@ -65,11 +62,11 @@ impl Books {
         &self,
         shard: &str,
         from: Option<&str>,
-        last: &SequenceNumber,
+        last: &str,
         entries: &[Entry],
         hour: u64,
     ) -> Result<bool, TableError> {
-        let update = Update::new(&self.quotas, mark(shard), "SET seq = :last").value(":last", last.as_str());
+        let update = Update::new(&self.quotas, mark(shard), "SET seq = :last").value(":last", last);
         let update = match from {
             None => update.when("attribute_not_exists(seq)"),
             Some(from) => update.when("seq = :from").value(":from", from),

@@ -4,9 +4,9 @@
 
 use crate::{
     journal::{self, Journal, ListError, Paging, Span},
-    table::{Get, Item, Key, Names, Put, Table, TableError, Write},
+    table::{Get, Item, Key, Names, Put, Query, Table, TableError, Write},
 };
-use domain::{Secret, Timestamp};
+use domain::{Secret, Timestamp, time::Period};
 use std::sync::Arc;
 
 const PREFIX: &str = "AUDIT";
@@ -71,6 +71,13 @@ pub struct Filter {
     pub object: Option<String>,
 }
 
+/// An entry and its place among all of them; places sort as the entries' moments do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub place: String,
+    pub entry: Entry,
+}
+
 /// A page of entries, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entries {
@@ -107,8 +114,7 @@ impl Entry {
     }
 
     fn key(&self) -> Key {
-        let day = domain::time::Period::Daily.window(self.at);
-        Key::new(format!("{PREFIX}#{day}"), journal::place(self.at, &self.request))
+        Key::new(partition(self.at), journal::place(self.at, &self.request))
     }
 
     fn from_item(item: &Item) -> Option<Self> {
@@ -124,6 +130,21 @@ impl Entry {
             fingerprint: text("fingerprint"),
         })
     }
+}
+
+impl Placed {
+    fn from_item(item: &Item) -> Option<Self> {
+        let placed = item.text("sk").map(str::to_owned).zip(Entry::from_item(item));
+        if placed.is_none() {
+            tracing::error!("an entry of the audit trail cannot be read");
+        }
+        placed.map(|(place, entry)| Self { place, entry })
+    }
+}
+
+/// The entries of a day.
+fn partition(at: Timestamp) -> String {
+    format!("{PREFIX}#{}", Period::Daily.window(at))
 }
 
 /// A text that fits. What is longer is named by its size: the versions of a configuration are kept elsewhere.
@@ -142,6 +163,31 @@ impl Audit {
     /// As the table; then the change must not be made.
     pub async fn append(&self, entry: &Entry) -> Result<(), TableError> {
         self.table.put(&entry.put(&self.names)).await
+    }
+
+    /// The place before every entry of that moment.
+    pub fn place(at: Timestamp) -> String {
+        journal::place(at, "")
+    }
+
+    /// Entries after a place and before a moment, oldest first, at most about so many; none: there are none.
+    ///
+    /// # Errors
+    /// As the table.
+    pub async fn after(&self, place: &str, until: Timestamp, most: u32) -> Result<Vec<Placed>, TableError> {
+        let end = Self::place(until);
+        for day in journal::days(place, until) {
+            let mut query = Query::partition(&self.names.keys, partition(day));
+            query.limit = Some(most);
+            query.start = Some(Key::new(partition(day), place));
+            let page = self.table.query(&query).await?;
+            let placed = page.items.iter().filter_map(Placed::from_item);
+            let found: Vec<Placed> = placed.take_while(|placed| placed.place < end).collect();
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Entries, newest first.

@@ -85,6 +85,12 @@ fn time_of(place: &str) -> Option<Timestamp> {
     place.get(..14)?.parse().ok().map(Timestamp::from_millis)
 }
 
+/// The first moments of the days from a place's to that of `until`.
+pub(crate) fn days(place: &str, until: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
+    let first = time_of(place).unwrap_or(until).secs() / DAY_SECS;
+    (first..=until.secs() / DAY_SECS).map(|day| Timestamp::from_secs(day * DAY_SECS))
+}
+
 impl Journal<'_> {
     /// A row's partition.
     pub fn partition(&self, at: Timestamp, shard: u32) -> String {

@@ -1,12 +1,18 @@
-//! A call record as a line: what `GET /requests/{id}` shows, and where it stood in the stream.
+//! Records as lines: a call as `GET /requests/{id}` shows it, with its place in the stream; a change as `GET /audit` does.
 
-use crate::http::requests::{Shown, shown};
+use crate::http::{
+    changes,
+    requests::{Shown, shown},
+};
 use serde::Serialize;
-use stores::calls::{CallImage, SequenceNumber};
+use stores::{
+    audit::Entry,
+    calls::{CallImage, SequenceNumber},
+};
 
 #[derive(Serialize)]
 struct Line<'c> {
-    /// `call`: other records may join the archive.
+    /// `call`.
     record: &'static str,
     sequence: &'c str,
     #[serde(flatten)]
@@ -23,7 +29,21 @@ struct Corrected {
     ended_at: String,
 }
 
-/// One line with its end.
+#[derive(Serialize)]
+struct ChangeLine<'e> {
+    /// `admin_change`.
+    record: &'static str,
+    #[serde(flatten)]
+    change: changes::Shown<'e>,
+}
+
+/// A change by an admin, as one line with its end.
+pub fn of_change(entry: &Entry) -> String {
+    let line = ChangeLine { record: "admin_change", change: changes::shown(entry) };
+    serde_json::to_string(&line).unwrap_or_default() + "\n"
+}
+
+/// A call, as one line with its end.
 pub fn of(number: &SequenceNumber, image: &CallImage) -> String {
     let corrects = image.old.as_ref().map(|old| Corrected {
         state: old.record.state.name(),

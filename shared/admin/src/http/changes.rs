@@ -14,7 +14,7 @@ const MOST_DAYS: u64 = 366;
 
 /// A change as answers show it.
 #[derive(Serialize)]
-struct Shown<'e> {
+pub struct Shown<'e> {
     at: String,
     request_id: &'e str,
     actor: Who<'e>,
@@ -46,7 +46,8 @@ pub async fn list(state: &AdminState, uri: &Uri) -> Result<Response, Error> {
     reply::json(StatusCode::OK, &reply::List::page(&data, found.next))
 }
 
-fn shown(entry: &Entry) -> Shown<'_> {
+/// A change as answers show it.
+pub fn shown(entry: &Entry) -> Shown<'_> {
     let json = |text: &Option<String>| text.clone().and_then(|text| RawValue::from_string(text).ok());
     let who = &entry.actor;
     Shown {

@@ -24,7 +24,10 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
 };
-use stores::calls::{CallImage, CallItem, SequenceNumber};
+use stores::{
+    audit::Audit,
+    calls::{CallImage, CallItem, SequenceNumber},
+};
 
 /// Objects in memory; the so-manieth write from now fails, if told so.
 #[derive(Default)]
@@ -213,6 +216,63 @@ async fn a3_records_of_an_open_hour_are_named_by_no_digest_yet() {
     assert_eq!(archive.close().await.unwrap(), 0);
     let report = verify(&*objects).await.unwrap();
     assert_eq!((report.digests, report.unnamed.len(), report.is_sound()), (0, 1, true));
+}
+
+/// The ids of the requests whose changes are in the archive, in its order.
+fn changes(objects: &Memory) -> Vec<String> {
+    let lines = objects.lines();
+    let changes = lines.iter().filter(|line| line["record"] == "admin_change");
+    changes.map(|line| line["object"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a4_what_admins_changed_is_in_the_archive_once_and_in_the_chain() {
+    let world = World::new().await;
+    let (archive, objects) = archive(&world);
+    let audit = Audit::new(world.table.clone(), world.names.clone());
+    let mut keys = Vec::new();
+    // Before midnight and after it, with a day in which nothing happens.
+    for hours in [0, 11, 2, 30] {
+        world.clock.advance_millis(hours * 3_600_000);
+        keys.push(format!("key/{}", world.key(json!({ "name": "of the archive" })).await));
+        assert_eq!(archive.changes(&audit).await.unwrap(), 0, "the youngest waits");
+        world.clock.advance_millis(121_000);
+        assert_eq!(archive.changes(&audit).await.unwrap(), 1);
+        assert_eq!(archive.changes(&audit).await.unwrap(), 0, "once");
+    }
+    assert_eq!(changes(&objects), keys);
+    let line = &objects.lines()[0];
+    assert_eq!((&line["action"], &line["actor"]["kind"]), (&json!("key.create"), &json!("root_admin_key")));
+    assert_eq!((&line["before"], &line["after"]["name"]), (&Value::Null, &json!("of the archive")));
+    assert!(line["fingerprint"].as_str().unwrap().starts_with("sha256:"), "secrets appear as fingerprints");
+    archive.take("s", &records(1)).await.unwrap();
+    close(&world, &archive, 1).await;
+    let report = verify(&*objects).await.unwrap();
+    assert_eq!((report.records, report.is_sound(), report.unnamed.len()), (5, true, 0));
+    let name = objects.names("audit/dt=2026-11-21/hour=12/admin-").pop().unwrap();
+    objects.change(&name);
+    assert_eq!(verify(&*objects).await.unwrap().problems, [Problem::Changed(name)]);
+}
+
+#[tokio::test]
+async fn a4_changes_come_in_any_number_and_a_run_that_failed_goes_on_where_it_was() {
+    let world = World::new().await;
+    let (archive, objects) = archive(&world);
+    let audit = Audit::new(world.table.clone(), world.names.clone());
+    let mut keys = Vec::new();
+    for _ in 0..100 {
+        keys.push(format!("key/{}", world.key(json!({ "name": "many" })).await));
+        world.clock.advance_millis(60_000);
+    }
+    world.clock.advance_millis(120_000);
+    objects.fails.store(2, Ordering::SeqCst);
+    assert!(matches!(archive.changes(&audit).await, Err(Unarchived::Object(_))));
+    let (one, other) = futures::join!(archive.changes(&audit), archive.changes(&audit));
+    assert_eq!(one.unwrap() + other.unwrap(), 100, "two workers at once");
+    assert_eq!(changes(&objects), keys);
+    close(&world, &archive, 1).await;
+    let report = verify(&*objects).await.unwrap();
+    assert_eq!((report.records, report.is_sound()), (100, true));
 }
 
 #[test]

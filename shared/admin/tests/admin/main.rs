@@ -6,6 +6,7 @@ mod alerts;
 mod archive;
 mod audit;
 mod config;
+mod dead_letters;
 mod door;
 mod faults;
 mod groups;

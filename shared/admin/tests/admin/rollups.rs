@@ -1,14 +1,26 @@
 //! Totals: exact under repeated and re-split batches.
 
 use crate::world::{World, record, start};
-use admin::{outbox::Record, rollups};
+use admin::{
+    outbox::{Failures, Record},
+    rollups::{self, take},
+};
+use async_trait::async_trait;
 use domain::{KeyId, Usd};
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+};
 use stores::{
+    Table, TableError,
     calls::{CallImage, CallItem, SequenceNumber},
-    rollups::{Dimension, Span, Subject},
+    rollups::{Dimension, Rollups, Span, Subject},
+    table::{Delete, Get, Item, Page, Put, Query, Update, Write},
 };
 
 /// One call of one of three keys to one of two models, at some hour of the day.
@@ -109,7 +121,107 @@ async fn l5_a_record_that_cannot_be_read_is_reported_and_the_others_are_counted(
     let mut batch = records(vec![image(0, 0, 0, 5, 0), image(1, 0, 0, 6, 0)]);
     batch.insert(1, Record::of(&poison));
     for _ in 0..3 {
-        assert_eq!(rollups::take(&world.rollups, "a", &batch).await.ids(), ["900"]);
+        let mut failures = rollups::take(&world.rollups, "a", &batch).await;
+        assert_eq!((failures.ids().len(), dead(&mut failures)), (0, vec!["900".to_owned()]));
     }
     assert_eq!(counted(&world, Span::Day, &[0]).await[&Subject::Key("key_0".into())], (2, Usd::from_pico(11)));
+}
+
+fn dead(failures: &mut Failures) -> Vec<String> {
+    failures.take_dead().into_iter().map(|(id, _)| id).collect()
+}
+
+/// Calls, one of them to a monster.
+fn with_a_monster() -> Vec<Record> {
+    let mut images: Vec<_> = (0..4).map(|n| image(n, 0, 0, 5, 0)).collect();
+    images[2].new.record.model = "monster".to_owned();
+    records(images)
+}
+
+#[tokio::test]
+async fn l5_a_record_that_the_store_never_takes_holds_up_nobody() {
+    let world = World::new().await;
+    let (rollups, batch) = (Outage::of(&world, 0, 0), with_a_monster());
+    for _ in 0..2 {
+        let mut failures = take(&rollups, "a", &batch).await;
+        assert_eq!((failures.ids().len(), dead(&mut failures)), (0, vec!["2".to_owned()]));
+    }
+    let subject = Subject::Model { provider: "echo".to_owned(), model: "m0".to_owned() };
+    assert_eq!(counted(&world, Span::Day, &[0]).await[&subject], (3, Usd::from_pico(15)));
+}
+
+/// A table that never takes what names a monster, and cannot be reached for so many writes after so many.
+struct Outage {
+    table: Arc<dyn Table>,
+    passes: AtomicU32,
+    fails: AtomicU32,
+}
+
+impl Outage {
+    fn of(world: &World, passes: u32, fails: u32) -> Rollups {
+        let outage = Self { table: world.table.clone(), passes: passes.into(), fails: fails.into() };
+        Rollups::new(Arc::new(outage), world.names.clone())
+    }
+
+    fn meets(&self) -> Result<(), TableError> {
+        let left = |count: &AtomicU32| count.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        match !left(&self.passes) && left(&self.fails) {
+            true => Err(TableError::Unavailable("told to fail".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Outage {
+    async fn get(&self, get: &Get) -> Result<Option<Item>, TableError> {
+        self.table.get(get).await
+    }
+
+    async fn put(&self, put: &Put) -> Result<(), TableError> {
+        self.table.put(put).await
+    }
+
+    async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {
+        self.meets()?;
+        if update.key.sk.contains("monster") {
+            return Err(TableError::Invalid("ValidationException".to_owned()));
+        }
+        self.table.update(update).await
+    }
+
+    async fn delete(&self, delete: &Delete) -> Result<(), TableError> {
+        self.table.delete(delete).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        self.table.query(query).await
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TableError> {
+        self.table.transact(writes).await
+    }
+}
+
+#[tokio::test]
+async fn l5_an_outage_of_any_length_in_any_place_buries_nothing_and_counts_everything_once() {
+    for passes in 0..12 {
+        let world = World::new().await;
+        let rollups = Outage::of(&world, passes, 40);
+        let (batch, mut buried) = (with_a_monster(), BTreeSet::new());
+        let mut tries = 0;
+        loop {
+            let mut failures = take(&rollups, "a", &batch).await;
+            buried.extend(dead(&mut failures));
+            tries += 1;
+            if failures.ids().is_empty() || tries == 100 {
+                break;
+            }
+        }
+        assert!((2..100).contains(&tries), "{tries} tries after {passes} writes");
+        assert_eq!(buried, BTreeSet::from(["2".to_owned()]), "after {passes} writes");
+        let key = counted(&world, Span::Hour, &[0]).await;
+        let subject = Subject::Model { provider: "echo".to_owned(), model: "m0".to_owned() };
+        assert_eq!(key[&subject], (3, Usd::from_pico(15)), "after {passes} writes");
+    }
 }

@@ -76,7 +76,7 @@ fn by_code(error: &impl ProvideErrorMetadata) -> TableError {
         }
         "TransactionConflictException" | "TransactionInProgressException" => TableError::Conflict,
         "ConditionalCheckFailedException" => TableError::ConditionFailed { old: None },
-        code @ ("ValidationException" | "ResourceNotFoundException" | "SerializationException") => {
+        code @ ("ValidationException" | "SerializationException") => {
             TableError::Invalid(format!("{code}: {}", error.message().unwrap_or_default()))
         }
         code => TableError::Unavailable(code.to_owned()),

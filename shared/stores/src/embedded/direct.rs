@@ -215,6 +215,7 @@ fn error(error: DynoxideError) -> TableError {
         }
         DynoxideError::InternalServerError(reason) => TableError::Unavailable(reason),
         DynoxideError::SqliteError(error) => TableError::Unavailable(error.to_string()),
+        DynoxideError::ResourceNotFoundException(reason) => TableError::Unavailable(reason),
         other => TableError::Invalid(other.to_string()),
     }
 }
