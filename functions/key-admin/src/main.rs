@@ -15,6 +15,7 @@ use lambda_runtime::service_fn;
 use providers::Dialer;
 use stack::{Stack, edge, settings};
 use stores::{
+    alerts::Told,
     audit::Audit,
     calls::Calls,
     keys::{Keys, Peppers},
@@ -53,6 +54,7 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         calls: Calls::new(table.clone(), names.clone()),
         requests: Requests::new(table.clone(), &names),
         rollups: Rollups::new(table.clone(), names.clone()),
+        told: Told::new(table.clone(), &names),
         settings,
         audit: Audit::new(table, names),
         peppers,

@@ -28,6 +28,7 @@ use providers::{Aws, Dialer};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use stores::{
     Names, Table,
+    alerts::Told,
     audit::Audit,
     calls::Calls,
     embedded::Embedded,
@@ -136,6 +137,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         calls: Calls::new(table.clone(), names.clone()),
         requests,
         rollups,
+        told: Told::new(table.clone(), &names),
         settings,
         audit,
         peppers,

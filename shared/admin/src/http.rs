@@ -23,6 +23,7 @@ use std::{
 };
 use stores::{
     TableError,
+    alerts::Told,
     audit::{self, Audit},
     calls::Calls,
     keys::{Keys, Peppers},
@@ -32,6 +33,8 @@ use stores::{
     settings::Settings,
 };
 
+/// Alerts that were told.
+mod alerts;
 /// Request bodies.
 mod body;
 /// Changes by admins.
@@ -94,6 +97,7 @@ pub struct Parts {
     pub calls: Calls,
     pub requests: Requests,
     pub rollups: Rollups,
+    pub told: Told,
     pub settings: Settings,
     pub audit: Audit,
     /// They sign the cursors.
@@ -200,6 +204,7 @@ async fn answer(state: &AdminState, request: Request, id: &RequestId) -> Result<
 
 async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> Result<Response, Error> {
     match serves {
+        Serves::Alerts => alerts::list(state, &asked.reach, uri).await,
         Serves::Audit => changes::list(state, uri).await,
         Serves::BlockGroup(kind) => groups::block(state, kind, asked, true).await,
         Serves::BlockKey => keys::block(state, asked, true).await,

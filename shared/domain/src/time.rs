@@ -29,11 +29,6 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
-    /// Minutes after midnight in UTC.
-    pub const fn minute_of_day(self) -> u16 {
-        (self.secs() / 60 % 1_440) as u16
-    }
-
     /// Milliseconds from `earlier` to this, zero if it is not earlier.
     pub const fn millis_since(self, earlier: Timestamp) -> u64 {
         self.0.saturating_sub(earlier.0)

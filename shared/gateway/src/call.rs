@@ -181,9 +181,9 @@ impl Caller {
         self.limits().any(Limits::has_rates)
     }
 
-    /// The class of a call that asks for one: never higher than what the key, or else a group of it, is given.
+    /// The class of a call that asks for one: never higher than what the key and every group of it are given [R8].
     pub fn priority(&self, asked: Option<Priority>) -> Priority {
-        let given = self.limits().find_map(|limits| limits.priority);
+        let given = self.limits().filter_map(|limits| limits.priority).min();
         match (asked, given) {
             (Some(asked), Some(given)) => asked.min(given),
             (one, other) => one.or(other).unwrap_or_default(),

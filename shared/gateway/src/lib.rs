@@ -117,7 +117,7 @@ impl Gateway {
     /// The whole story of one call.
     pub async fn serve(&self, call: Call) -> Result<Answer, Error> {
         let caller = self.identity.identify(&call).await?; // who
-        let minute = call.received.at.minute_of_day();
+        let minute = self.config.budget.time_zone.minute(call.received.at);
         admission::rates::announce(&self.limiter, &call, &caller, minute, self.clock.now());
         let body = call.body.clone();
         let request = http::read::request(&call, &body).await?; // what it says, read once

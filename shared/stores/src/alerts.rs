@@ -10,7 +10,7 @@ use crate::table::{Key, Names, Query, Table, TableError, Update, query_all};
 use domain::{Timestamp, limit::ScopeId};
 use std::{collections::BTreeSet, sync::Arc};
 
-pub use told::{Told, ToldAlert};
+pub use told::{Told, ToldAlert, ToldPage};
 
 /// How long a claim without a word stands.
 const LEASE_SECS: u64 = 60;

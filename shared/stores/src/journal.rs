@@ -81,7 +81,7 @@ pub(crate) fn place(at: Timestamp, id: &str) -> String {
 }
 
 /// The time in a place.
-fn time_of(place: &str) -> Option<Timestamp> {
+pub(crate) fn time_of(place: &str) -> Option<Timestamp> {
     place.get(..14)?.parse().ok().map(Timestamp::from_millis)
 }
 

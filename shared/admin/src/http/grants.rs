@@ -2,28 +2,39 @@
 
 use super::principal::{Principal, Reach};
 use domain::{
-    Error, Kind,
-    group::Group,
+    Error, Kind, Timestamp,
+    group::{Group, GroupKind},
     key::{Allowed, VirtualKey},
-    limit::{BudgetMode, Limits},
-    role::Action,
+    limit::{BudgetMode, Limits, Priority},
+    role::{Action, Role},
 };
 
-/// Puts a new key where its maker may put it, with no more than its maker has.
+/// Puts a new key where its maker may put it, with no more than its maker has. `named` are the groups that the key names.
 ///
 /// # Errors
 /// 403 naming the field.
-pub fn new_key(maker: &Principal, reach: &Reach, key: &mut VirtualKey) -> Result<(), Error> {
+pub fn new_key(maker: &Principal, reach: &Reach, key: &mut VirtualKey, named: &[Group]) -> Result<(), Error> {
     match reach {
         Reach::All => return Ok(()),
         Reach::Own(user) => {
             own("user_id", &mut key.user_id, Some(user))?;
             own("team_id", &mut key.team_id, maker.team.as_ref())?;
+            own("project_id", &mut key.project_id, None)?;
         }
-        Reach::Team(team) => own("team_id", &mut key.team_id, Some(team))?,
+        Reach::Team(team) => {
+            own("team_id", &mut key.team_id, Some(team))?;
+            let mine = key.user_id.is_some() && key.user_id == maker.user;
+            if !mine {
+                of_team("user_id", key.user_id.as_deref(), GroupKind::User, team, named)?;
+            }
+            of_team("project_id", key.project_id.as_deref(), GroupKind::Project, team, named)?;
+        }
     }
     own("organization_id", &mut key.organization_id, None)?;
-    own("project_id", &mut key.project_id, None)?;
+    let highest = maker.limits.iter().filter_map(|limits| limits.priority).min();
+    if key.limits.priority.zip(highest).is_some_and(|(asked, highest)| asked > highest) {
+        return Err(too_much("priority"));
+    }
     key.allowed = maker.allowed.iter().fold(std::mem::take(&mut key.allowed), Allowed::or);
     within(maker, &key.allowed)?;
     if maker.limits.iter().all(|limits| fits(&key.limits, limits)) { Ok(()) } else { Err(too_much("max_budget_usd")) }
@@ -44,7 +55,32 @@ pub fn changed_key(maker: &Principal, reach: &Reach, before: &VirtualKey, after:
     if after.allowed != before.allowed {
         within(maker, &after.allowed)?;
     }
+    if matches!(reach, Reach::Own(_)) {
+        if before.blocked && !after.blocked {
+            return Err(forbidden("blocked", "a key that was blocked is unblocked by an administrator"));
+        }
+        if is_later(before.expires_at, after.expires_at) {
+            return Err(forbidden("expires_at", "a key's end is put off by an administrator only"));
+        }
+    }
     limits(reach, &before.limits, &after.limits)
+}
+
+/// Is an end put off, or taken away?
+fn is_later(before: Option<Timestamp>, after: Option<Timestamp>) -> bool {
+    before.is_some_and(|before| after.is_none_or(|after| after > before))
+}
+
+/// Judges any change of a group by what it was: what owners are, owners change.
+///
+/// # Errors
+/// 403 for a user who is an owner, from whoever may not give that role.
+pub fn touched(maker: &Principal, group: &Group) -> Result<(), Error> {
+    let is_owner = group.role.as_deref().and_then(Role::named) == Some(Role::Owner);
+    if is_owner && maker.reach(Action::ManageRoles).is_err() {
+        return Err(forbidden("role", "an owner is changed, blocked and removed by owners only"));
+    }
+    Ok(())
 }
 
 /// Judges a change of a group: a team's administrator lowers its limits and nothing else; roles are given by owners.
@@ -52,6 +88,7 @@ pub fn changed_key(maker: &Principal, reach: &Reach, before: &VirtualKey, after:
 /// # Errors
 /// 403 naming the field.
 pub fn changed_group(maker: &Principal, reach: &Reach, before: &Group, after: &Group) -> Result<(), Error> {
+    touched(maker, before)?;
     role(maker, before.role.as_deref(), after)?;
     if *reach == Reach::All {
         return Ok(());
@@ -81,6 +118,13 @@ fn own(field: &str, value: &mut Option<String>, only: Option<&String>) -> Result
     }
     *value = only.cloned();
     Ok(())
+}
+
+/// A group that a key names is one of the team.
+fn of_team(field: &str, id: Option<&str>, kind: GroupKind, team: &str, named: &[Group]) -> Result<(), Error> {
+    let is_it = |group: &&Group| group.kind == kind && Some(group.id.as_str()) == id;
+    let fits = id.is_none() || named.iter().find(is_it).is_some_and(|group| group.team_id.as_deref() == Some(team));
+    if fits { Ok(()) } else { Err(forbidden(field, "names nobody of the team that you administer")) }
 }
 
 fn within(maker: &Principal, allowed: &Allowed) -> Result<(), Error> {
@@ -115,9 +159,18 @@ fn is_lowered(before: &Limits, after: &Limits) -> bool {
         && rates
         && stricter
         && (before.observe || !after.observe)
+        && is_no_more_urgent(before.priority, after.priority)
         && no_higher(before.max_parallel, after.max_parallel)
         && no_higher(before.rpm, after.rpm)
         && no_higher(before.tpm, after.tpm)
+}
+
+/// A class that is not given is the usual one for calls that name none, and bounds nothing.
+fn is_no_more_urgent(before: Option<Priority>, after: Option<Priority>) -> bool {
+    match (before, after) {
+        (_, None) => before.is_none(),
+        (before, Some(after)) => after <= before.unwrap_or_default(),
+    }
 }
 
 fn no_higher<T: PartialOrd>(before: Option<T>, after: Option<T>) -> bool {

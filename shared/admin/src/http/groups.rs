@@ -95,9 +95,10 @@ pub async fn update(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
 
 /// `POST /teams/{id}/block` and the like
 pub async fn block(state: &AdminState, kind: GroupKind, asked: Asked, blocked: bool) -> Result<Response, Error> {
-    let Asked { actor, reach, id, request, .. } = asked;
+    let Asked { actor, principal, reach, id, request } = asked;
     Fields::of(&body::json(request).await?.1)?.allow(&[])?;
     let before = find(state, kind, &reach, &id).await?;
+    grants::touched(&principal, &before)?;
     let after = Group { blocked, ..before.clone() };
     changed(state, &actor, if blocked { "block" } else { "unblock" }, &before, after).await
 }
@@ -105,6 +106,7 @@ pub async fn block(state: &AdminState, kind: GroupKind, asked: Asked, blocked: b
 /// `DELETE /teams/{id}` and the like
 pub async fn delete(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
     let before = find(state, kind, &asked.reach, &asked.id).await?;
+    grants::touched(&asked.principal, &before)?;
     let groups = state.keys.groups().leaving(trail(state, &asked.actor, kind, "delete"));
     groups.delete(kind, &before.id).await.map_err(|error| refused(kind, error))?;
     reply::json(StatusCode::OK, &reply::Deleted { id: &before.id, deleted: true })

@@ -34,7 +34,11 @@ pub async fn create(state: &AdminState, asked: Asked) -> Result<Response, Error>
     let fields = Fields::of(&body)?;
     let mut key = VirtualKey::named(KeyId::from(""), "", now);
     policy::create(&mut key, &fields, now)?;
-    grants::new_key(&asked.principal, &asked.reach, &mut key)?;
+    let named = match asked.reach {
+        Reach::All => Vec::new(),
+        _ => state.keys.groups().above(&key).await.map_err(store_failed)?,
+    };
+    grants::new_key(&asked.principal, &asked.reach, &mut key, &named)?;
     if let Some(hash) = policy::imported(&fields)? {
         return import(state, &actor, key, hash).await;
     }
@@ -144,6 +148,8 @@ pub async fn block(state: &AdminState, asked: Asked, blocked: bool) -> Result<Re
     let body = body::json(asked.request).await?.1;
     Fields::of(&body)?.allow(&[])?;
     let before = find(state, &asked.reach, &asked.id).await?;
+    let wanted = VirtualKey { blocked, ..before.clone() };
+    grants::changed_key(&asked.principal, &asked.reach, &before, &wanted)?;
     let action = if blocked { "key.block" } else { "key.unblock" };
     let keys = state.keys.leaving(trail(state, &asked.actor, action));
     let after = keys.set_blocked(&before.id, blocked).await.map_err(refused)?;

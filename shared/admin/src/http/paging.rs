@@ -1,6 +1,7 @@
 //! Pages of lists that are read by time: which one is asked for, and what may be wrong with that [D5].
 
 use super::{
+    principal::Reach,
     query::{Query, wrong},
     store_failed,
 };
@@ -29,16 +30,17 @@ impl Page {
 }
 
 impl Query {
-    /// `limit` and `cursor`. A cursor is good for the same parameters only, in whatever order they come.
+    /// `limit` and `cursor`. A cursor is good for the same parameters only, in whatever order they come, and for those
+    /// who see as much.
     ///
     /// # Errors
     /// 400 naming the parameter.
-    pub fn page(&self) -> Result<Page, Error> {
+    pub fn page(&self, reach: &Reach) -> Result<Page, Error> {
         let limit = self.count("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
         let mut asked: Vec<_> = self.iter().filter(|(name, _)| !matches!(*name, "limit" | "cursor")).collect();
         asked.sort_unstable();
         let cursor = self.find("cursor").map(str::to_owned);
-        Ok(Page { question: format!("{} {asked:?}", self.path()), limit, cursor })
+        Ok(Page { question: format!("{} {asked:?} {reach:?}", self.path()), limit, cursor })
     }
 
     /// `from` and `to`, each a day in UTC or a moment. A day as `to` is included, a moment is not.

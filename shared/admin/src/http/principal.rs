@@ -88,7 +88,7 @@ impl Principal {
             id: identity.key.id.to_string(),
             roles,
             user: identity.key.user_id.clone(),
-            team: identity.key.team_id.clone(),
+            team: identity.key.team_id.clone().or_else(|| team_of(groups)),
             allowed: std::iter::once(own).chain(groups.iter().map(|group| group.allowed.clone())).collect(),
             limits: groups.iter().map(|group| group.limits.clone()).collect(),
         }
@@ -108,6 +108,11 @@ impl Principal {
         let own = self.user.clone().filter(|_| has(Extent::Own)).map(Reach::Own);
         team.or(own).ok_or_else(forbidden)
     }
+}
+
+/// The team that a token's user belongs to here, where the token itself names none.
+fn team_of(groups: &[Group]) -> Option<String> {
+    groups.iter().find(|group| group.kind == GroupKind::User).and_then(|user| user.team_id.clone())
 }
 
 fn forbidden() -> Error {

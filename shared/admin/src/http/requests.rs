@@ -95,7 +95,7 @@ pub async fn list(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Respon
         error: query.find("error").map(failed),
     };
     let filter = within(reach, filter)?;
-    let page = query.page()?;
+    let page = query.page(reach)?;
     let found = state.requests.list(&filter, &page.paging(&state.peppers)).await.map_err(paging::failed)?;
     let data: Vec<_> = found.calls.iter().map(shown).collect();
     reply::json(StatusCode::OK, &List::page(&data, found.next))

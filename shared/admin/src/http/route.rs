@@ -17,6 +17,7 @@ pub struct Route {
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serves {
+    Alerts,
     Audit,
     BlockGroup(GroupKind),
     BlockKey,
@@ -53,7 +54,7 @@ macro_rules! route {
 }
 
 /// The routes of one kind of thing.
-static PLAIN: [Route; 20] = [
+static PLAIN: [Route; 21] = [
     route!(POST "keys" => Serves::CreateKey, ManageKeys),
     route!(GET "keys" => Serves::Keys, ReadKeys),
     route!(GET "keys" / "{id}" => Serves::OneKey, ReadKeys),
@@ -67,6 +68,7 @@ static PLAIN: [Route; 20] = [
     route!(GET "providers" => Serves::Providers, ReadCatalog),
     route!(GET "requests" / "{id}" => Serves::OneRequest, ReadUsage),
     route!(GET "requests" => Serves::Requests, ReadUsage),
+    route!(GET "alerts" => Serves::Alerts, ReadAlerts),
     route!(GET "audit" => Serves::Audit, ReadAudit),
     route!(GET "config" => Serves::Config, ReadSettings),
     route!(PUT "config" => Serves::PutConfig, ManageSettings),

@@ -16,11 +16,11 @@ use super::{
 use axum::{body::Body, response::Response};
 use domain::{Error, Kind, Timestamp, time::Period};
 use futures::{StreamExt, TryStreamExt, stream};
-use group::{By, Group};
+use group::{By, Group, Name};
 use http::{HeaderValue, StatusCode, Uri, header};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use stores::rollups::{Dimension, Row, Span, Total};
+use stores::rollups::{Dimension, Row, Span, Subject, Total};
 
 /// The longest span of days in one answer.
 const MOST_DAYS: u64 = 366;
@@ -73,12 +73,6 @@ type Days = Vec<(Timestamp, Vec<Row>)>;
 
 /// Usage of whole days in UTC, both ends included.
 pub async fn report(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
-    if *reach != Reach::All {
-        return Err(Error::caller(
-            Kind::Forbidden,
-            "usage is summed over everything here; GET /requests lists your calls",
-        ));
-    }
     let query = Query::of(uri, &["from", "to", "group_by", "format"])?;
     let format = format(&query)?;
     let by = match (query.find("group_by"), format) {
@@ -91,8 +85,12 @@ pub async fn report(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Resp
     };
     let days = days(&query, state.now())?;
     let (from, to) = (name(days.first()), name(days.last()));
-    let dimension = if format == Format::Focus { Dimension::Cell } else { by.counters() };
-    let counted = read(state, days, dimension).await?;
+    let counted = match (reach, format) {
+        (Reach::All, Format::Csv | Format::Json) => read(state, days, by.counters()).await?,
+        (Reach::All, Format::Focus) => read(state, days, Dimension::Cell).await?,
+        (part, _) if by.has(Name::Tag) => return Err(beyond(part)),
+        (part, _) => seen(part, read(state, days, Dimension::Cell).await?),
+    };
     let filed = |name: &str, ending: &str| format!("{name}-{from}-{to}.{ending}");
     match format {
         Format::Csv => table(csv::usage(by, &sums(by, &counted)), &filed("usage", "csv")),
@@ -103,6 +101,26 @@ pub async fn report(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Resp
             reply::json(StatusCode::OK, &report)
         }
     }
+}
+
+/// What of it somebody sees who sees a part: cells know whose they are, sums do not.
+fn seen(reach: &Reach, mut days: Days) -> Days {
+    let is_seen = |row: &Row| match (reach, &row.subject) {
+        (Reach::All, _) => true,
+        (Reach::Own(user), Subject::Cell(cell)) => cell.is_of_user(user),
+        (Reach::Team(team), Subject::Cell(cell)) => cell.is_of_team(team),
+        (Reach::Own(_) | Reach::Team(_), _) => false,
+    };
+    days.iter_mut().for_each(|(_, rows)| rows.retain(is_seen));
+    days
+}
+
+/// 403: tags are counted over everybody's calls.
+fn beyond(reach: &Reach) -> Error {
+    let whose = if matches!(reach, Reach::Team(_)) { "your team's" } else { "your own" };
+    let message =
+        format!("group_by: usage by tag is summed over everybody's calls, and you see {whose}; leave tag out");
+    Error::caller(Kind::Forbidden, message).with_param("group_by")
 }
 
 fn format(query: &Query) -> Result<Format, Error> {

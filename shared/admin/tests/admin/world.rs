@@ -21,6 +21,7 @@ use std::{
 };
 use stores::{
     Names, Table,
+    alerts::Told,
     audit::Audit,
     calls::{CallImage, Calls},
     embedded::Embedded,
@@ -94,6 +95,7 @@ impl World {
             calls: calls.clone(),
             requests: requests.clone(),
             rollups: rollups.clone(),
+            told: Told::new(Arc::clone(&table), &names),
             settings: settings.clone(),
             audit: Audit::new(Arc::clone(&table), names.clone()),
             peppers,
@@ -201,6 +203,17 @@ impl World {
             })
             .await
             .ok()
+    }
+
+    /// A call of somebody in a team, listed, and as the stream shows it.
+    pub async fn spend_for(&self, key: &str, call: &str, cost: &str, team: &str, user: &str) -> CallImage {
+        let held = self.reserve(key, call, cost).await.unwrap();
+        let (team_id, user_id) = (Some(team.to_owned()), Some(user.to_owned()));
+        let record = CallRecord { team_id, user_id, ..record(call, usd(cost), self.clock.now()) };
+        self.ledger.settle(&held, &record).await.unwrap();
+        let image = CallImage { old: None, new: self.calls.get(&CallId::from(call)).await.unwrap().unwrap() };
+        self.requests.put_batch(std::slice::from_ref(&image)).await.unwrap();
+        image
     }
 
     /// A call that cost so much, as the stream shows it.

@@ -3,12 +3,16 @@
 //! `ALERTS#<day>` / `<alert id>`: `text` is the alert as JSON, `at`; `due` while it is to be delivered, `tries`;
 //! `d:<place>` for every place that has it.
 
-use crate::table::{Item, Key, Names, Put, Query, Returns, Table, TableError, Update, query_all};
+use crate::{
+    journal::{self, ListError, Paging, Span},
+    table::{Item, Key, Names, Put, Query, Returns, Table, TableError, Update, query_all},
+};
 use domain::{Timestamp, time::Period};
 use std::sync::Arc;
 
 /// How long an alert is kept.
 const KEPT_SECS: u64 = 400 * 86_400;
+const DAY_SECS: u64 = 86_400;
 /// The longest pause before a delivery is tried again.
 const LONGEST_PAUSE_SECS: u64 = 300;
 
@@ -32,6 +36,14 @@ pub struct ToldAlert {
     pub tries: u64,
     /// The places that have it.
     pub delivered: Vec<String>,
+}
+
+/// A page of alerts, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToldPage {
+    pub alerts: Vec<ToldAlert>,
+    /// Asks for the next page; `None` on the last.
+    pub next: Option<String>,
 }
 
 impl Told {
@@ -62,6 +74,35 @@ impl Told {
         let mut told: Vec<ToldAlert> = items.iter().filter_map(read).collect();
         told.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
         Ok(told)
+    }
+
+    /// One page of the alerts of a span that `wants` takes, newest first; each day of it is read by itself.
+    ///
+    /// # Errors
+    /// [`ListError::UnknownCursor`] for one that was not given out for the same question; [`ListError::Store`].
+    pub async fn newest(
+        &self,
+        span: Span,
+        paging: &Paging<'_>,
+        wants: impl Fn(&ToldAlert) -> bool,
+    ) -> Result<ToldPage, ListError> {
+        let start = paging.place()?.unwrap_or_else(|| journal::place(span.to, ""));
+        let last = journal::time_of(&start).unwrap_or(span.to).min(span.to);
+        let mut page = ToldPage::default();
+        for day in (span.from.secs() / DAY_SECS..=last.secs() / DAY_SECS).rev() {
+            for alert in self.of_day(Timestamp::from_secs(day * DAY_SECS)).await?.into_iter().rev() {
+                let place = journal::place(alert.at, &alert.id);
+                if place >= start || alert.at < span.from || !wants(&alert) {
+                    continue;
+                }
+                page.alerts.push(alert);
+                if page.alerts.len() >= paging.limit {
+                    page.next = paging.cursor_at(Some(place));
+                    return Ok(page);
+                }
+            }
+        }
+        Ok(page)
     }
 
     /// What is to be delivered of the last two days.

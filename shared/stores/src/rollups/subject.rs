@@ -189,6 +189,16 @@ impl Cell {
         }
     }
 
+    /// Whether it is of this team. A name that was cut may stand for several, and is taken for none of them.
+    pub fn is_of_team(&self, team: &str) -> bool {
+        is_whole(team) && self.team == team
+    }
+
+    /// Whether it is of this user, as for teams.
+    pub fn is_of_user(&self, user: &str) -> bool {
+        is_whole(user) && self.user == user
+    }
+
     fn fields(&self) -> [&str; 7] {
         [&self.key, &self.organization, &self.team, &self.project, &self.user, &self.provider, &self.model]
     }
@@ -202,6 +212,11 @@ impl Cell {
         let [key, organization, team, project, user, provider, model] = serde_json::from_str(text).ok()?;
         Some(Self { key, organization, team, project, user, provider, model })
     }
+}
+
+/// Is a name surely as it was written? What was cut is at most three bytes shorter than there is room for.
+fn is_whole(name: &str) -> bool {
+    (1..LONGEST - 3).contains(&name.len())
 }
 
 /// The beginning of a name, if it is longer than a sort key has room for.

@@ -31,10 +31,10 @@ fn own() -> Reach {
 #[test]
 fn r9_a_key_lands_in_its_makers_team_and_in_no_other() {
     let mut made = key(|_| {});
-    new_key(&maker(&[], None), &team(), &mut made).unwrap();
+    new_key(&maker(&[], None), &team(), &mut made, &[]).unwrap();
     assert_eq!((made.team_id.as_deref(), made.user_id), (Some("t"), None));
     let mut mine = key(|_| {});
-    new_key(&maker(&[], None), &own(), &mut mine).unwrap();
+    new_key(&maker(&[], None), &own(), &mut mine, &[]).unwrap();
     assert_eq!((mine.team_id.as_deref(), mine.user_id.as_deref()), (Some("t"), Some("ann")));
     for (reach, change) in [
         (team(), (|key| key.team_id = Some("other".into())) as fn(&mut VirtualKey)),
@@ -43,8 +43,8 @@ fn r9_a_key_lands_in_its_makers_team_and_in_no_other() {
         (own(), |key| key.team_id = Some("other".into())),
         (own(), |key| key.project_id = Some("p".into())),
     ] {
-        assert_eq!(new_key(&maker(&[], None), &reach, &mut key(change)).unwrap_err().status(), 403);
-        assert!(new_key(&Principal::root(), &Reach::All, &mut key(change)).is_ok());
+        assert_eq!(new_key(&maker(&[], None), &reach, &mut key(change), &[]).unwrap_err().status(), 403);
+        assert!(new_key(&Principal::root(), &Reach::All, &mut key(change), &[]).is_ok());
     }
 }
 
@@ -53,7 +53,7 @@ fn r8_models_beyond_the_makers_own_are_refused_and_no_list_means_the_makers() {
     let maker = maker(&["gpt-4*"], None);
     let wants = |models: &[&str]| {
         let mut made = key(|key| key.allowed.models = models.iter().map(|name| (*name).to_owned()).collect());
-        new_key(&maker, &team(), &mut made).map(|()| made.allowed.models)
+        new_key(&maker, &team(), &mut made, &[]).map(|()| made.allowed.models)
     };
     assert_eq!(wants(&["gpt-4o"]).unwrap(), ["gpt-4o"]);
     assert_eq!(wants(&[]).unwrap(), ["gpt-4*"]);
@@ -66,7 +66,7 @@ fn r8_models_beyond_the_makers_own_are_refused_and_no_list_means_the_makers() {
 fn r8_a_budget_beyond_the_makers_own_is_refused() {
     let wants = |budget: u32| {
         let mut made = key(|key| key.limits.max_budget = Some(usd(budget)));
-        new_key(&maker(&[], Some(10)), &team(), &mut made)
+        new_key(&maker(&[], Some(10)), &team(), &mut made, &[])
     };
     assert!(wants(10).is_ok() && wants(11).is_err());
 }
@@ -86,13 +86,14 @@ fn limits_are_lowered_by_team_admins_and_left_alone_by_members() {
         change(&mut new.limits);
         changed_key(&maker(&[], None), reach, &old, &new).is_ok()
     };
-    let lower: [fn(&mut Limits); 4] = [
+    let lower: [fn(&mut Limits); 5] = [
         |limits| limits.max_budget = Some(usd(9)),
         |limits| limits.rpm = Some(59),
         |limits| limits.tpm = Some(1),
         |limits| limits.max_parallel = Some(1),
+        |limits| limits.priority = Some(Priority::Low),
     ];
-    let higher: [fn(&mut Limits); 7] = [
+    let higher: [fn(&mut Limits); 8] = [
         |limits| limits.max_budget = Some(usd(11)),
         |limits| limits.max_budget = None,
         |limits| limits.budget_period = Period::Daily,
@@ -100,6 +101,7 @@ fn limits_are_lowered_by_team_admins_and_left_alone_by_members() {
         |limits| limits.rpm = None,
         |limits| limits.budget_mode = BudgetMode::LastOne,
         |limits| limits.observe = true,
+        |limits| limits.priority = Some(Priority::High),
     ];
     for change in lower {
         assert!(judge(&team(), change) && judge(&Reach::All, change) && !judge(&own(), change));
@@ -139,7 +141,13 @@ fn r9_roles_are_given_by_owners_alone() {
     let raised = Group { role: Some("owner".to_owned()), ..plain.clone() };
     let admin = Principal::with_roles(&[domain::role::Role::Admin]);
     assert_eq!(changed_group(&admin, &Reach::All, &plain, &raised).unwrap_err().param.as_deref(), Some("role"));
-    assert!(changed_group(&admin, &Reach::All, &raised, &raised).is_ok() && role(&admin, None, &plain).is_ok());
+    let auditor = Group { role: Some("auditor".to_owned()), ..plain.clone() };
+    assert!(changed_group(&admin, &Reach::All, &auditor, &auditor).is_ok() && role(&admin, None, &plain).is_ok());
+    assert_eq!(
+        changed_group(&admin, &Reach::All, &raised, &raised).unwrap_err().status(),
+        403,
+        "owners are owners' affair"
+    );
     assert!(changed_group(&Principal::root(), &Reach::All, &plain, &raised).is_ok());
 }
 

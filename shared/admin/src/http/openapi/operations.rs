@@ -48,6 +48,18 @@ const TO: Parameter = Parameter("to", Look::Time, "A day in UTC, included, or a 
 
 const PAGE: &[Parameter] = &[LIMIT, CURSOR];
 const VERSIONS: &[Parameter] = &[Parameter("limit", Look::UpTo(50), "How many at the most; 20 unless given."), CURSOR];
+const ALERTS: &[Parameter] = &[
+    FROM,
+    TO,
+    Parameter(
+        "event",
+        Look::Text,
+        "`threshold_crossed`, `budget_crossed`, `soft_budget_crossed` or `projected_limit_exceeded`.",
+    ),
+    Parameter("scope", Look::Text, "A kind of scope, `team`, or one of them, `team/a`."),
+    LIMIT,
+    CURSOR,
+];
 const AUDIT: &[Parameter] = &[
     FROM,
     TO,
@@ -172,6 +184,9 @@ impl Operation {
             Serves::OneGroup(kind) => Self::group(kind, "get", "Show a", &[], None, one(type_name(kind))),
             Serves::UnblockGroup(kind) => {
                 Self::group(kind, "unblock", "Take the calls again of a", &[], empty(), one(type_name(kind)))
+            }
+            Serves::Alerts => {
+                Self::new("listAlerts", "What was told about budgets, newest first", ALERTS, None, list("Alert"))
             }
             Serves::Audit => Self::new("listChanges", "What admins changed, newest first", AUDIT, None, list("Change")),
             Serves::BlockKey => Self::new("blockKey", "Refuse the calls of a key", &[], empty(), one("Key")),
