@@ -1,5 +1,7 @@
 //! Wires ⇄ canonical: pure functions and small machines. No sockets, clocks, providers or keys.
 
+/// Where an answer's words come from, between wires.
+pub mod citation;
 /// What every wire can do; the table of wires.
 pub mod codec;
 /// Counting the tokens of a request.

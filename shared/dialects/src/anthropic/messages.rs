@@ -16,6 +16,7 @@ use domain::{
 
 mod block;
 mod cache;
+pub(crate) mod citations;
 /// Counting tokens: the same request, answered by a number.
 pub mod count;
 mod extras;

@@ -15,6 +15,7 @@ use domain::{
 };
 
 mod cache;
+pub(crate) mod citations;
 mod content;
 mod element;
 mod family;

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.cohere.com/reference/chat>.
 
-mod citations;
+pub(crate) mod citations;
 mod content;
 mod documents;
 mod finish;

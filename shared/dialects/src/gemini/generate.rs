@@ -17,6 +17,7 @@ use domain::{
 
 mod calls;
 mod candidate;
+pub(crate) mod citations;
 /// `:countTokens`.
 pub mod count;
 mod fields;

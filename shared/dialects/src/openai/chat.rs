@@ -1,6 +1,6 @@
 //! `openai.chat`: chat completions, streamed and not.
 
-pub(super) mod citations;
+pub(crate) mod citations;
 pub(super) mod finish;
 pub(super) mod glance;
 pub(super) mod head;

@@ -4,6 +4,7 @@
 //! conversations itself and puts the whole of one into `input` (see `gateway::conversation`).
 
 /// Counting the tokens of a request.
+pub(crate) mod citations;
 pub mod count;
 mod glance;
 mod head;

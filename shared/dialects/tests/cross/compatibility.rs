@@ -35,6 +35,24 @@ With `strict_translation: true` every ○ is a 400 as well, and so is every ≈ 
 are in `shared/dialects/tests/cross/kits`.
 ";
 
+/// Held to by `citations.rs`.
+const SOURCES: &str = "
+## What an answer rests on
+
+Citations of answers are told to callers of every wire, streamed and whole: their pages (address and title), documents (number, place,
+title), quoted words, and the words that rest on them. What a wire has no place for:
+
+- **Completions** have words and nothing beside them.
+- **Messages**, **Converse** and **Invoke** cite for a whole block: which of its words is not said. A page that another provider found has an
+  empty `encrypted_index`.
+- **Chat** annotates pages alone; other sources stand in `citations`, as the provider wrote them. It says nothing of quoted words, nor
+  does **Responses**, whose documents are a `file_citation`.
+- **Cohere** and **Gemini** count no pages and characters of documents: they tell which document it was.
+- Gemini's searches (`webSearchQueries`, `searchEntryPoint`, `urlContextMetadata`), confidences and licences go to callers of Gemini alone.
+
+In a conversation that goes on, citations of earlier answers are ○: providers check them against sources they gave themselves.
+";
+
 impl How {
     fn sign(how: Option<How>) -> &'static str {
         match how {
@@ -56,6 +74,7 @@ fn page() -> String {
         let names: Vec<&str> = names.iter().copied().filter(|name| asked.contains(name)).collect();
         page += &format!("\n### {title}\n\n{}{}", table(&losses, &names), reasons(&losses, &names));
     }
+    page += SOURCES;
     page += &owns(&losses);
     page += &providers();
     page

@@ -16,6 +16,7 @@ use std::{
 };
 
 mod answers;
+mod citations;
 mod compatibility;
 mod damage;
 mod ends;

@@ -1,14 +1,17 @@
 //! Content blocks, written: requests and answers have the same ones.
 
 use super::{
-    content,
+    citations, content,
     family::Family,
     media::{AUDIO, DOCUMENT, DocumentNames, IMAGE, Medium, VIDEO},
     names,
 };
-use crate::json::{
-    parse_answer,
-    write::{self, Object},
+use crate::{
+    citation::Words,
+    json::{
+        parse_answer,
+        write::{self, Object},
+    },
 };
 use domain::{
     Error, Wire,
@@ -76,16 +79,20 @@ impl Elements {
     }
 
     fn text(&mut self, text: &str, citations: &[Opaque]) -> String {
-        let ours: Vec<&Opaque> = citations.iter().filter(|citation| citation.wire == Wire::BedrockConverse).collect();
-        if ours.len() < citations.len() {
+        // The provider checks what a history cites, and knows nothing of others' sources.
+        let answers = self.family.is_none();
+        let ours = |citation: &&Opaque| answers || citation.wire == Wire::BedrockConverse;
+        if citations.iter().any(|citation| !ours(&citation)) {
             self.drop("citations");
         }
-        if ours.is_empty() {
+        let written = citations.iter().filter(ours).flat_map(|citation| citations::written(citation, Words::of(text)));
+        let written: Vec<String> = written.collect();
+        if written.is_empty() {
             return text_element(text);
         }
         within("citationsContent", |o| {
             o.array("content", |content| content.raw(&text_element(text)));
-            o.array("citations", |all| ours.iter().for_each(|citation| all.json(&citation.json)));
+            o.array("citations", |all| written.iter().for_each(|citation| all.raw(citation)));
         })
     }
 

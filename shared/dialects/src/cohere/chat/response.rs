@@ -1,11 +1,12 @@
 //! Answers, both ways.
 
 use super::{
-    citations::{self, Cited},
+    citations,
     content::{self, opaque, text_part, thinking_part},
     finish, glance, tools, usage,
 };
 use crate::{
+    citation::Words,
     codec::Reply,
     json::{Node, write},
     malformed::Malformed,
@@ -153,7 +154,8 @@ impl Said {
     fn cite(&mut self, content: &Content) {
         if let Content::Text { text, citations } = content {
             let part = (self.parts.len() as u64).saturating_sub(1);
-            self.citations.extend(citations.iter().map(|citation| citations::write(citation, Cited { text, part })));
+            let written = citations.iter().flat_map(|citation| citations::written(citation, Words::of(text), part));
+            self.citations.extend(written);
         }
     }
 }

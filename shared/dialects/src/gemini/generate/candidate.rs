@@ -1,7 +1,10 @@
 //! A candidate of an answer: what it says beside its content.
 
-use super::{fields, finish};
-use crate::json::{Node, write::Object};
+use super::{citations::Grounding, fields, finish};
+use crate::{
+    citation::Words,
+    json::{Node, write::Object},
+};
 use domain::{
     Wire,
     chat::{Choice, Content, FinishReason, Opaque},
@@ -46,21 +49,47 @@ fn opaque(kind: &str, node: &Node<'_>) -> Opaque {
 }
 
 /// Writes why it ended, where its text comes from and how likely its tokens were.
-pub fn write_end(o: &mut Object<'_>, finish: &FinishReason, sources: &[&Opaque], logprobs: Option<&Opaque>) {
+pub fn write_end(o: &mut Object<'_>, finish: &FinishReason, sources: &Sources, logprobs: Option<&Opaque>) {
     o.string("finishReason", finish::word(finish));
     for name in SOURCES {
-        let own = sources.iter().rfind(|source| source.wire == Wire::GeminiGenerate && source.kind == name);
+        let own = sources.own.iter().rfind(|source| source.kind == name);
         o.maybe_json(name, own.map(|source| &source.json));
+    }
+    if !sources.own.iter().any(|source| source.kind == "groundingMetadata") {
+        sources.others.write(o);
     }
     let own = logprobs.filter(|logprobs| logprobs.wire == Wire::GeminiGenerate);
     o.maybe_json("logprobsResult", own.map(|logprobs| &logprobs.json));
 }
 
-/// The sources of a choice's texts.
-pub fn sources_of(choice: &Choice) -> Vec<&Opaque> {
-    let texts = choice.content.iter().filter_map(|block| match &block.content {
-        Content::Text { citations, .. } => Some(citations),
-        _ => None,
-    });
-    texts.flatten().collect()
+/// The sources of a candidate's texts: Gemini's own, and others' in its words.
+#[derive(Debug, Default)]
+pub struct Sources {
+    own: Vec<Opaque>,
+    others: Grounding,
+}
+
+impl Sources {
+    /// Those of a whole choice.
+    pub fn of(choice: &Choice) -> Self {
+        let (mut sources, mut said) = (Self::default(), String::new());
+        for block in &choice.content {
+            if let Content::Text { text, citations } = &block.content {
+                let start = said.len();
+                said.push_str(text);
+                sources.take(citations, Words { said: &said, start });
+            }
+        }
+        sources
+    }
+
+    /// Takes those of a block that is complete.
+    pub fn take(&mut self, citations: &[Opaque], words: Words<'_>) {
+        for citation in citations {
+            match citation.wire {
+                Wire::GeminiGenerate => self.own.push(citation.clone()),
+                _ => self.others.take(citation, words),
+            }
+        }
+    }
 }

@@ -146,7 +146,7 @@ fn write_candidate(array: &mut Array<'_>, at: usize, choice: &Choice, extensions
             }
             o.string("role", "model");
         });
-        candidate::write_end(o, &choice.finish, &candidate::sources_of(choice), choice.logprobs.as_ref());
+        candidate::write_end(o, &choice.finish, &candidate::Sources::of(choice), choice.logprobs.as_ref());
         o.number("index", at as u64);
         for (key, value) in extensions.of(Wire::GeminiGenerate) {
             if let Some(key) = key.strip_prefix(&prefix) {

@@ -1,6 +1,9 @@
-//! Citations of other dialects as annotations: URLs have a form here, others are kept as they are.
+//! Citations of other dialects as annotations: pages have a form here, others are kept as they are.
 
-use crate::json::{Node, parse_answer, write};
+use crate::{
+    citation::{self, Citation, Words},
+    json::{Node, write},
+};
 use domain::{Wire, chat::Opaque};
 
 /// A citation written for a client of this dialect.
@@ -11,47 +14,44 @@ pub enum Note {
     Citation(String),
 }
 
-/// `start` and `end` are where the cited text stands in the content, in characters.
-pub fn note(citation: &Opaque, start: usize, end: usize) -> Note {
+/// What an annotation of this dialect says; it counts characters of the whole content.
+pub fn read(node: &Node<'_>, words: Words<'_>) -> Option<Citation> {
+    let inner = node.get("url_citation").unwrap_or(node);
+    let text = |key: &str| inner.str_of(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    let number = |key: &str| inner.get(key).and_then(Node::as_integer);
+    let span = number("start_index").zip(number("end_index"));
+    Some(Citation {
+        words: span.and_then(|(start, end)| words.between(0, start, end)),
+        url: Some(text("url")?),
+        title: text("title"),
+        // Hosts add what the page says.
+        quote: text("content"),
+        ..Citation::default()
+    })
+}
+
+/// `words` are of the whole content.
+pub fn notes(citation: &Opaque, words: Words<'_>) -> Vec<Note> {
     if citation.wire == Wire::OpenAiChat {
-        return Note::Annotation(citation.json.as_str().to_owned());
+        return vec![Note::Annotation(citation.json.as_str().to_owned())];
     }
-    match url_citation(citation, start, end) {
-        Some(place) => Note::Annotation(nested(&place)),
-        None => Note::Citation(citation.json.as_str().to_owned()),
+    let read = citation::read(citation, words);
+    let mut notes: Vec<Note> = read.iter().filter_map(|one| nested(one, words)).map(Note::Annotation).collect();
+    if notes.len() < read.len() || notes.is_empty() {
+        notes.push(Note::Citation(citation.json.as_str().to_owned()));
     }
+    notes
 }
 
-/// What a citation of a URL says, whatever the dialect.
-pub struct Place {
-    pub url: String,
-    pub title: String,
-    /// Where the cited text stands, in characters.
-    pub start: u64,
-    pub end: u64,
-}
-
-/// A citation of a URL. One that does not say where its text stands is taken to be of all of it.
-pub fn url_citation(citation: &Opaque, start: usize, end: usize) -> Option<Place> {
-    let node = parse_answer(citation.json.as_str().as_bytes()).ok()?;
-    let inner = node.get("url_citation").unwrap_or(&node);
-    let url = inner.str_of("url").or_else(|| inner.get("location")?.get("web")?.str_of("url"))?;
-    let index = |key: &str, otherwise: usize| inner.get(key).and_then(Node::as_integer).unwrap_or(otherwise as u64);
-    Some(Place {
-        url: url.to_owned(),
-        title: inner.str_of("title").unwrap_or("").to_owned(),
-        start: index("start_index", start),
-        end: index("end_index", end),
-    })
-}
-
-fn nested(place: &Place) -> String {
-    write::object(|o| {
+fn nested(citation: &Citation, words: Words<'_>) -> Option<String> {
+    let url = citation.url.as_deref()?;
+    let (start, end) = words.characters(citation, 0);
+    Some(write::object(|o| {
         o.string("type", "url_citation").object("url_citation", |o| {
-            o.string("url", &place.url)
-                .string("title", &place.title)
-                .number("start_index", place.start)
-                .number("end_index", place.end);
+            o.string("url", url)
+                .string("title", citation.title.as_deref().unwrap_or(""))
+                .number("start_index", start)
+                .number("end_index", end);
         });
-    })
+    }))
 }

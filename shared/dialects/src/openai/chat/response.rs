@@ -1,12 +1,13 @@
 //! Answers, both ways.
 
 use super::{
-    citations::{Note, note},
+    citations::{Note, notes},
     finish, glance, message,
     parts::opaque,
     reasoning, tools, usage,
 };
 use crate::{
+    citation::Words,
     codec::Reply,
     json::{
         Node,
@@ -159,11 +160,11 @@ impl Said {
     fn take(&mut self, content: &Content) {
         match content {
             Content::Text { text, citations } => {
-                let start = self.text.chars().count();
+                let start = self.text.len();
                 self.text.push_str(text);
-                let end = self.text.chars().count();
-                for citation in citations {
-                    match note(citation, start, end) {
+                let words = Words { said: &self.text, start };
+                for note in citations.iter().flat_map(|citation| notes(citation, words)) {
+                    match note {
                         Note::Annotation(json) => self.annotations.push(json),
                         Note::Citation(json) => self.citations.push(json),
                     }

@@ -7,10 +7,7 @@ use crate::{
         write::{self, Object},
     },
     malformed::Malformed,
-    openai::chat::{
-        citations::{Place, url_citation},
-        parts::{audio, data_url, document_text, is_blank, media_type_of, url_of, with_extension},
-    },
+    openai::chat::parts::{audio, data_url, document_text, is_blank, media_type_of, url_of, with_extension},
 };
 use domain::{
     Wire,
@@ -152,20 +149,4 @@ fn fill_document(o: &mut Object<'_>, source: &Source, name: Option<&str>) -> Res
 /// Whether this is a content part of this wire's, not an item or a field of one.
 pub fn is_part(opaque: &Opaque) -> bool {
     opaque.wire == Wire::OpenAiResponses && !opaque.kind.contains('.')
-}
-
-/// An annotation for a caller of this wire, as JSON text; `start` and `end` are where the cited text stands, in
-/// characters. Only files and URLs have a form here.
-pub fn annotation(citation: &Opaque, start: usize, end: usize) -> Option<String> {
-    if citation.wire == Wire::OpenAiResponses {
-        return Some(citation.json.as_str().to_owned());
-    }
-    let Place { url, title, start, end } = url_citation(citation, start, end)?;
-    Some(write::object(|o| {
-        o.string("type", "url_citation")
-            .string("url", &url)
-            .string("title", &title)
-            .number("start_index", start)
-            .number("end_index", end);
-    }))
 }

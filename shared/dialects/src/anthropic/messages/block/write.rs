@@ -3,12 +3,13 @@
 use super::{
     super::{
         cache::{self, Room},
-        ids,
+        citations, ids,
     },
     source,
 };
 use crate::{
     bedrock::converse::in_words,
+    citation::Words,
     json::{
         parse_answer,
         write::{self, Array, Object},
@@ -16,15 +17,19 @@ use crate::{
 };
 use domain::{
     Dialect, Wire,
-    chat::{Block, CacheMark, Content, Opaque, Signature, ToolResult},
+    chat::{Block, CacheMark, Content, Signature, ToolResult},
 };
 
 /// Writes a block of a request. Blocks the wire cannot carry have been taken out before.
 pub fn asked(block: &Block, room: &Room, array: &mut Array<'_>) {
     let mark = block.cache.as_ref();
     match &block.content {
-        Content::Text { text, citations } => text_block(text, citations, mark, room, array),
-        Content::Refusal { text } => text_block(text, &[], mark, room, array),
+        Content::Text { text, citations } => {
+            let own = citations.iter().filter(|citation| citation.wire == Wire::AnthropicMessages);
+            let own = own.map(|citation| citation.json.as_str().to_owned()).collect();
+            text_block(text, own, mark, room, array);
+        }
+        Content::Refusal { text } => text_block(text, Vec::new(), mark, room, array),
         Content::Image { source, .. } => array.object(|o| {
             o.string("type", "image");
             source::write(source, o);
@@ -43,7 +48,7 @@ pub fn asked(block: &Block, room: &Room, array: &mut Array<'_>) {
         Content::Reasoning { text, signature: Some(signature) } => thinking(text, &signature.value, array),
         Content::RedactedReasoning { data } => redacted(data, array),
         Content::Other(opaque) => match in_words(opaque) {
-            Some(text) => text_block(&text, &[], mark, room, array),
+            Some(text) => text_block(&text, Vec::new(), mark, room, array),
             None => array.json(&opaque.json),
         },
         Content::Reasoning { .. } | Content::Audio { .. } | Content::Video { .. } => {}
@@ -54,8 +59,12 @@ pub fn asked(block: &Block, room: &Room, array: &mut Array<'_>) {
 /// and a client that sends them back is not mistaken for one that has a signature.
 pub fn answer(block: &Block, array: &mut Array<'_>) {
     match &block.content {
-        Content::Text { text, citations } => text_block(text, citations, None, &Room::default(), array),
-        Content::Refusal { text } => text_block(text, &[], None, &Room::default(), array),
+        Content::Text { text, citations } => {
+            let words = Words::of(text);
+            let citations = citations.iter().flat_map(|citation| citations::written(citation, words)).collect();
+            text_block(text, citations, None, &Room::default(), array);
+        }
+        Content::Refusal { text } => text_block(text, Vec::new(), None, &Room::default(), array),
         Content::Reasoning { text, signature } => {
             let own = signature.as_ref().filter(|signature| is_claudes(signature));
             thinking(text, own.map_or("", |signature| &signature.value), array);
@@ -88,14 +97,11 @@ pub fn input(arguments: &str) -> String {
     }
 }
 
-fn text_block(text: &str, citations: &[Opaque], mark: Option<&CacheMark>, room: &Room, array: &mut Array<'_>) {
+fn text_block(text: &str, citations: Vec<String>, mark: Option<&CacheMark>, room: &Room, array: &mut Array<'_>) {
     array.object(|o| {
         o.string("type", "text").string("text", text);
-        if citations.iter().any(|citation| citation.wire == Wire::AnthropicMessages) {
-            o.array("citations", |array| {
-                let own = citations.iter().filter(|citation| citation.wire == Wire::AnthropicMessages);
-                own.for_each(|citation| array.json(&citation.json));
-            });
+        if !citations.is_empty() {
+            o.array("citations", |array| citations.iter().for_each(|citation| array.raw(citation)));
         }
         cache::write(mark, room, o);
     });

@@ -3,9 +3,10 @@
 //! Clients want one open block at a time. Text that another block interrupts is closed, and goes on in a block of its
 //! own; a call cannot be cut in two, so what comes meanwhile waits until it is complete.
 
-use super::super::{block::is_claudes, stop, usage};
+use super::super::{block::is_claudes, citations, stop, usage};
 use crate::{
     anthropic::error,
+    citation::Words,
     codec::{self, Reply},
     framing::sse,
     json::write::{self, Object},
@@ -241,16 +242,28 @@ impl Encoder {
         if !self.open.as_ref().is_some_and(|open| is_understood(&open.kind)) || !is_writable(delta) {
             return;
         }
+        match delta {
+            Delta::Other(Opaque { json, .. }) => self.add(out, |o| {
+                o.json("delta", json);
+            }),
+            // Which words are cited is not said here, so none are needed.
+            Delta::Citation(citation) => citations::written(citation, Words::default()).iter().for_each(|citation| {
+                self.add(out, |o| {
+                    o.object("delta", |o| {
+                        o.string("type", "citations_delta").raw("citation", citation);
+                    });
+                });
+            }),
+            delta => self.add(out, |o| {
+                o.object("delta", |o| adding(delta, o));
+            }),
+        }
+    }
+
+    fn add(&self, out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
         send(out, "content_block_delta", |o| {
             o.number("index", u64::from(self.written));
-            match delta {
-                Delta::Other(Opaque { json, .. }) => {
-                    o.json("delta", json);
-                }
-                delta => {
-                    o.object("delta", |o| adding(delta, o));
-                }
-            }
+            fill(o);
         });
     }
 
@@ -282,7 +295,7 @@ fn is_understood(kind: &Open) -> bool {
 
 fn is_writable(delta: &Delta) -> bool {
     match delta {
-        Delta::Citation(opaque) | Delta::Other(opaque) => opaque.wire == Wire::AnthropicMessages,
+        Delta::Other(opaque) => opaque.wire == Wire::AnthropicMessages,
         Delta::Signature(signature) => is_claudes(signature),
         _ => true,
     }
@@ -305,9 +318,7 @@ fn adding(delta: &Delta, o: &mut Object<'_>) {
         Delta::Reasoning(text) => o.string("type", "thinking_delta").string("thinking", text),
         Delta::Signature(signature) => o.string("type", "signature_delta").string("signature", &signature.value),
         Delta::Arguments(text) => o.string("type", "input_json_delta").string("partial_json", text),
-        Delta::Citation(Opaque { json, .. }) | Delta::Other(Opaque { json, .. }) => {
-            o.string("type", "citations_delta").json("citation", json)
-        }
+        Delta::Citation(_) | Delta::Other(_) => o,
     };
 }
 

@@ -3,9 +3,10 @@
 
 use crate::{
     bedrock::{
-        converse::{content, stop, usage},
+        converse::{citations, content, stop, usage},
         error,
     },
+    citation::Words,
     codec::{self, Reply},
     framing::eventstream,
     json::write::{self, Object},
@@ -160,7 +161,15 @@ impl Encoder {
                 self.open.iter_mut().filter(|block| block.ours == ours).for_each(|block| block.bare_call = false);
                 self.write_arguments(ours, piece, out);
             }
-            Delta::Citation(opaque) | Delta::Other(opaque) => self.write_opaque(ours, opaque, out),
+            // Which words are cited is not said here, so none are needed.
+            Delta::Citation(citation) => {
+                for citation in citations::written(citation, Words::default()) {
+                    self.write_delta(ours, out, |o| {
+                        o.raw("citation", &citation);
+                    });
+                }
+            }
+            Delta::Other(opaque) => self.write_opaque(ours, opaque, out),
         }
     }
 

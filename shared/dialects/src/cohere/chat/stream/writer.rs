@@ -1,10 +1,8 @@
 //! Canonical events to Cohere's.
 
-use super::super::{
-    citations::{self, Cited},
-    finish, usage,
-};
+use super::super::{citations, finish, usage};
 use crate::{
+    citation::Words,
     codec::{Encoder, Reply},
     framing::sse,
     json::write::{self, Object},
@@ -136,8 +134,7 @@ impl Writer {
                 content(out, *part, "text", piece);
             }
             (Kind::Text { part, text, .. }, Delta::Citation(citation)) if citation.wire == Wire::CohereChat => {
-                let citation = citations::write(citation, Cited { text, part: *part });
-                cite(out, &mut self.citations, &citation);
+                cite(out, &mut self.citations, &citations::written(citation, Words::of(text), *part));
             }
             (Kind::Text { citations, .. }, Delta::Citation(citation)) => citations.push(citation.clone()),
             (Kind::Text { part, .. }, Delta::Other(opaque)) if is_logprobs(opaque) => {
@@ -164,8 +161,7 @@ impl Writer {
         match self.open.remove(at).kind {
             Kind::Text { part, text, citations } => {
                 for citation in &citations {
-                    let citation = citations::write(citation, Cited { text: &text, part });
-                    cite(out, &mut self.citations, &citation);
+                    cite(out, &mut self.citations, &citations::written(citation, Words::of(&text), part));
                 }
                 numbered(out, "content-end", part);
             }
@@ -292,14 +288,15 @@ fn arguments(out: &mut Vec<u8>, number: u64, piece: &str) {
     });
 }
 
-fn cite(out: &mut Vec<u8>, count: &mut u64, citation: &str) {
-    let number = *count;
-    *count += 1;
-    event(out, "citation-start", |o| {
-        o.number("index", number);
-        message(o, |o| {
-            o.raw("citations", citation);
+fn cite(out: &mut Vec<u8>, count: &mut u64, citations: &[String]) {
+    for (number, citation) in (*count..).zip(citations) {
+        event(out, "citation-start", |o| {
+            o.number("index", number);
+            message(o, |o| {
+                o.raw("citations", citation);
+            });
         });
-    });
-    numbered(out, "citation-end", number);
+        numbered(out, "citation-end", number);
+    }
+    *count += citations.len() as u64;
 }

@@ -1,12 +1,13 @@
 //! Events to chunks.
 
 use super::super::{
-    candidate,
+    candidate::{self, Sources},
     parts::{Parts, Whose},
     response::write_origin,
     usage,
 };
 use crate::{
+    citation::Words,
     codec::{self, Reply},
     framing::sse,
     gemini::error,
@@ -33,13 +34,15 @@ pub struct Encoder {
 
 struct Choice {
     parts: Parts,
-    sources: Vec<Opaque>,
+    sources: Sources,
+    /// The text so far.
+    said: String,
     finish: Option<FinishReason>,
 }
 
 impl Default for Choice {
     fn default() -> Self {
-        Self { parts: Parts::new(Whose::Client), sources: Vec::new(), finish: None }
+        Self { parts: Parts::new(Whose::Client), sources: Sources::default(), said: String::new(), finish: None }
     }
 }
 
@@ -51,12 +54,10 @@ struct Block {
 }
 
 enum Kind {
-    Text,
+    /// Text that began at this byte, and what it cites.
+    Text { start: usize, citations: Vec<Opaque> },
     /// Its signature goes with its last words, or, if it has none, onto what follows.
-    Thought {
-        silent: bool,
-        signature: Option<Signature>,
-    },
+    Thought { silent: bool, signature: Option<Signature> },
     /// Written whole, when its arguments are.
     Call(ToolCall),
     /// Nothing more of it is written.
@@ -98,7 +99,10 @@ impl Encoder {
 
     fn open(&mut self, index: u32, choice: u32, block: &Open, out: &mut Vec<u8>) {
         let kind = match block {
-            Open::Text | Open::Refusal => Kind::Text,
+            Open::Text | Open::Refusal => {
+                let start = self.choices.get(&choice).map_or(0, |choice| choice.said.len());
+                Kind::Text { start, citations: Vec::new() }
+            }
             Open::Reasoning => Kind::Thought { silent: true, signature: None },
             Open::RedactedReasoning { data } => {
                 self.say(choice, &Content::RedactedReasoning { data: data.clone() }, out);
@@ -121,6 +125,7 @@ impl Encoder {
         let choice = block.choice;
         match (delta, &mut block.kind) {
             (Delta::Text(text) | Delta::Refusal(text), _) if !text.is_empty() => {
+                self.choices.entry(choice).or_default().said.push_str(text);
                 self.say(choice, &Content::Text { text: text.clone(), citations: Vec::new() }, out);
             }
             (Delta::Reasoning(text), Kind::Thought { silent, .. }) if !text.is_empty() => {
@@ -129,7 +134,7 @@ impl Encoder {
             }
             (Delta::Signature(theirs), Kind::Thought { signature, .. }) => *signature = Some(theirs.clone()),
             (Delta::Arguments(piece), Kind::Call(call)) => call.arguments.push_str(piece),
-            (Delta::Citation(source), _) => self.choices.entry(choice).or_default().sources.push(source.clone()),
+            (Delta::Citation(source), Kind::Text { citations, .. }) => citations.push(source.clone()),
             _ => {}
         }
     }
@@ -138,6 +143,10 @@ impl Encoder {
         let Some(at) = self.open.iter().position(|block| block.index == index) else { return };
         let Block { choice, kind, .. } = self.open.swap_remove(at);
         match kind {
+            Kind::Text { start, citations } => {
+                let Choice { sources, said, .. } = self.choices.entry(choice).or_default();
+                sources.take(&citations, Words { said, start });
+            }
             Kind::Call(call) => self.say(choice, &Content::ToolCall(call), out),
             Kind::Thought { silent: true, signature: Some(signature) } => {
                 self.say(choice, &Content::Reasoning { text: String::new(), signature: Some(signature) }, out);
@@ -164,8 +173,7 @@ impl Encoder {
                     array.object(|o| {
                         write_content(o, *number, &parts);
                         let finish = choice.finish.as_ref().unwrap_or(&FinishReason::Stop);
-                        let sources: Vec<&Opaque> = choice.sources.iter().collect();
-                        candidate::write_end(o, finish, &sources, None);
+                        candidate::write_end(o, finish, &choice.sources, None);
                     });
                 }
             },

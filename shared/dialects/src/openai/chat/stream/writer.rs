@@ -1,12 +1,13 @@
 //! Events to chunks.
 
 use super::super::{
-    citations::{Note, note},
+    citations::{Note, notes},
     reasoning,
     response::write_finish,
     usage,
 };
 use crate::{
+    citation::Words,
     codec::{Encoder, Reply},
     framing::sse,
     json::write::{self, Object},
@@ -38,8 +39,8 @@ struct Choice {
     calls: u64,
     /// Signed and encrypted thoughts so far.
     thoughts: u64,
-    /// Characters of text so far.
-    characters: usize,
+    /// The text so far.
+    said: String,
     finish: Option<(FinishReason, Option<String>)>,
 }
 
@@ -51,8 +52,11 @@ struct Block {
 }
 
 enum Kind {
-    /// Text that began at this character.
-    Text(usize),
+    /// Text that began at this byte, and other dialects' citations of it, which may come before the words they cite.
+    Text {
+        start: usize,
+        citations: Vec<Opaque>,
+    },
     Thought {
         text: String,
         signature: Option<Signature>,
@@ -128,7 +132,7 @@ impl Writer {
     fn open(&mut self, index: u32, number: u32, block: &Open, out: &mut Vec<u8>) {
         let choice = self.choice(number, out);
         let kind = match block {
-            Open::Text => Kind::Text(choice.characters),
+            Open::Text => Kind::Text { start: choice.said.len(), citations: Vec::new() },
             Open::Reasoning => Kind::Thought { text: String::new(), signature: None },
             Open::Refusal => Kind::Silent,
             Open::RedactedReasoning { data } => {
@@ -164,7 +168,7 @@ impl Writer {
         let number = block.choice;
         match (delta, &mut block.kind) {
             (Delta::Text(text), _) if !text.is_empty() => {
-                self.choice(number, out).characters += text.chars().count();
+                self.choice(number, out).said.push_str(text);
                 self.text(out, number, "content", text);
             }
             (Delta::Refusal(text), _) if !text.is_empty() => self.text(out, number, "refusal", text),
@@ -177,7 +181,10 @@ impl Writer {
                 *empty = false;
                 self.delta(out, number, &arguments(*call, piece), None);
             }
-            (Delta::Citation(citation), Kind::Text(start)) => self.cite(number, citation, *start, out),
+            (Delta::Citation(citation), Kind::Text { start, .. }) if citation.wire == Wire::OpenAiChat => {
+                self.cite(number, citation, *start, out);
+            }
+            (Delta::Citation(citation), Kind::Text { citations, .. }) => citations.push(citation.clone()),
             (Delta::Other(opaque), Kind::OtherCall) => self.delta(out, number, &calls(opaque.json.as_str()), None),
             (Delta::Other(opaque), _) if opaque.wire == Wire::OpenAiChat && opaque.kind == "logprobs" => {
                 self.delta(out, number, "{}", Some(opaque));
@@ -187,18 +194,23 @@ impl Writer {
     }
 
     fn cite(&mut self, number: u32, citation: &Opaque, start: usize, out: &mut Vec<u8>) {
-        let end = self.choice(number, out).characters;
-        let (key, json) = match note(citation, start, end) {
-            Note::Annotation(json) => ("annotations", json),
-            Note::Citation(json) => ("citations", json),
-        };
-        self.delta(out, number, &list(key, &json), None);
+        let said = &self.choice(number, out).said;
+        for note in notes(citation, Words { said, start }) {
+            let (key, json) = match note {
+                Note::Annotation(json) => ("annotations", json),
+                Note::Citation(json) => ("citations", json),
+            };
+            self.delta(out, number, &list(key, &json), None);
+        }
     }
 
     fn close(&mut self, index: u32, out: &mut Vec<u8>) {
         let Some(at) = self.open.iter().position(|block| block.index == index) else { return };
         let block = self.open.swap_remove(at);
         match block.kind {
+            Kind::Text { start, citations } => {
+                citations.iter().for_each(|citation| self.cite(block.choice, citation, start, out));
+            }
             // Clients read the arguments as JSON, and nothing is none.
             Kind::Call { number, empty: true } => self.delta(out, block.choice, &arguments(number, "{}"), None),
             Kind::Thought { text, signature: Some(signature) } => {

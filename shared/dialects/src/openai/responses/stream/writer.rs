@@ -53,6 +53,8 @@ struct Block {
     kind: Kind,
     /// Probabilities for the next piece of text.
     logprobs: Vec<String>,
+    /// Other wires' citations, which may come before the words they cite.
+    citations: Vec<Opaque>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -179,7 +181,7 @@ impl Writer {
             Open::Other(_) => Kind::Silent,
         };
         if kind == Kind::Silent {
-            self.blocks.push(Block { index, item: 0, part: 0, kind, logprobs: Vec::new() });
+            self.blocks.push(Block { index, item: 0, part: 0, kind, logprobs: Vec::new(), citations: Vec::new() });
             return;
         }
         let item = self.item_for(kind, block, out);
@@ -187,7 +189,7 @@ impl Writer {
         if let Some(item) = self.items.get_mut(item) {
             item.open += 1;
         }
-        self.blocks.push(Block { index, item, part, kind, logprobs: Vec::new() });
+        self.blocks.push(Block { index, item, part, kind, logprobs: Vec::new(), citations: Vec::new() });
     }
 
     /// The item a block belongs to: the last one if it takes it, else a new one.

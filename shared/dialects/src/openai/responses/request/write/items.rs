@@ -2,13 +2,15 @@
 
 use super::super::{
     super::{
-        parts::{self, is_part, write_input},
+        citations,
+        parts::{is_part, write_input},
         response_id, thoughts,
     },
     read::items::{FIELD, ITEM},
 };
 use crate::{
     bedrock::converse::in_words,
+    citation::Words,
     codec::Target,
     json::{parse_answer, write},
     openai::chat::{
@@ -269,9 +271,10 @@ impl<'t> Items<'t> {
         if text.is_empty() {
             return;
         }
-        let end = text.chars().count();
-        let notes: Vec<String> = citations.iter().filter_map(|citation| parts::annotation(citation, 0, end)).collect();
-        if notes.len() < citations.len() {
+        let read = citations.iter().map(|citation| citations::in_history(citation, Words::of(text)));
+        let (notes, lost): (Vec<_>, Vec<_>) = read.partition(Option::is_some);
+        let notes: Vec<String> = notes.into_iter().flatten().flatten().collect();
+        if !lost.is_empty() {
             self.dropped.push(format!("{path}.citations"));
         }
         if notes.is_empty() {

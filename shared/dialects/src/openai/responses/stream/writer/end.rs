@@ -13,6 +13,7 @@ impl Writer {
         if block.kind == Kind::Silent {
             return;
         }
+        block.citations.iter().for_each(|citation| self.cite(&block, citation, out));
         self.end_part(&block, out);
         let last = self.items.len().saturating_sub(1);
         let Some(item) = self.items.get_mut(block.item) else { return };

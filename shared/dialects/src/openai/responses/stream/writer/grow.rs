@@ -1,11 +1,11 @@
 //! What blocks hold, piece by piece.
 
 use super::super::{
-    super::{parts::annotation, thoughts},
+    super::{citations, thoughts},
     item::{Body, Part},
 };
 use super::{Block, Kind, Writer, place};
-use crate::json::parse_answer;
+use crate::{citation::Words, json::parse_answer};
 use domain::{
     Json, Wire,
     chat::{Opaque, Signature},
@@ -67,16 +67,10 @@ impl Writer {
                 let logprobs = std::mem::take(&mut block.logprobs);
                 self.message_delta(block, &id, text, &logprobs, out);
             }
-            (Body::Message(parts), Delta::Citation(citation)) => {
-                let Some(cited) = parts.get_mut(block.part) else { return };
-                let Some(note) = annotation(citation, 0, cited.text.chars().count()) else { return };
-                let count = cited.annotations.len() as u64;
-                cited.annotations.push(note.clone());
-                self.event(out, "response.output_text.annotation.added", |o| {
-                    place(o, &id, at).number("content_index", part).number("annotation_index", count);
-                    o.raw("annotation", &note);
-                });
+            (Body::Message(_), Delta::Citation(citation)) if citation.wire == Wire::OpenAiResponses => {
+                self.cite(block, citation, out);
             }
+            (Body::Message(_), Delta::Citation(citation)) => block.citations.push(citation.clone()),
             (Body::Message(parts), Delta::Other(opaque)) if opaque.kind == "logprobs" => {
                 let elements = logprobs(opaque);
                 if let Some(part) = parts.get_mut(block.part) {
@@ -109,6 +103,21 @@ impl Writer {
                 }
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn cite(&mut self, block: &Block, citation: &Opaque, out: &mut Vec<u8>) {
+        let Some(item) = self.items.get_mut(block.item) else { return };
+        let Body::Message(parts) = &mut item.body else { return };
+        let Some(cited) = parts.get_mut(block.part) else { return };
+        let (id, first) = (item.id.clone(), cited.annotations.len() as u64);
+        let notes = citations::written(citation, Words::of(&cited.text));
+        cited.annotations.extend(notes.iter().cloned());
+        for (number, note) in (first..).zip(&notes) {
+            self.event(out, "response.output_text.annotation.added", |o| {
+                place(o, &id, block.item).number("content_index", block.part as u64).number("annotation_index", number);
+                o.raw("annotation", note);
+            });
         }
     }
 
