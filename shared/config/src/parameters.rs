@@ -4,7 +4,7 @@ use crate::raw::{At, Reader, raw, words};
 
 mod rules;
 
-pub use rules::of;
+pub use rules::{of, thinking_budgets};
 
 /// What a model takes. `None`: nothing is said; then the price table tells, or the wire does as it does with any model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,33 @@ pub struct Parameters {
     pub least_thinking_level: Option<Level>,
     /// The most stop sequences.
     pub stop_sequences: Option<u64>,
+    pub thinking_budgets: ThinkingBudgets,
+}
+
+/// The tokens that an effort is worth on models that are told by a budget. `None`: what it is worth on others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThinkingBudgets {
+    pub minimal: Option<u64>,
+    pub low: Option<u64>,
+    pub medium: Option<u64>,
+    pub high: Option<u64>,
+    pub xhigh: Option<u64>,
+    pub max: Option<u64>,
+}
+
+impl ThinkingBudgets {
+    /// These, and where they say nothing, the others.
+    #[must_use]
+    pub fn or(self, other: ThinkingBudgets) -> ThinkingBudgets {
+        ThinkingBudgets {
+            minimal: self.minimal.or(other.minimal),
+            low: self.low.or(other.low),
+            medium: self.medium.or(other.medium),
+            high: self.high.or(other.high),
+            xhigh: self.xhigh.or(other.xhigh),
+            max: self.max.or(other.max),
+        }
+    }
 }
 
 /// How a model is told to think.
@@ -77,6 +104,7 @@ impl Parameters {
             always_thinks: self.always_thinks.or(other.always_thinks),
             least_thinking_level: self.least_thinking_level.or(other.least_thinking_level),
             stop_sequences: self.stop_sequences.or(other.stop_sequences),
+            thinking_budgets: self.thinking_budgets.or(other.thinking_budgets),
         }
     }
 }
@@ -108,6 +136,44 @@ raw! {
         least_thinking_level: Level,
         /// The most stop sequences it takes.
         stop_sequences: At<u64>,
+        /// The tokens each effort is worth, where it is told by a budget.
+        thinking_budgets: RawThinkingBudgets,
+    }
+}
+
+raw! {
+    /// Tokens, by effort.
+    struct RawThinkingBudgets {
+        /// The least it can do.
+        minimal: u64,
+        /// A little.
+        low: u64,
+        /// As much as is usual.
+        medium: u64,
+        /// A lot.
+        high: u64,
+        /// More than a lot.
+        xhigh: u64,
+        /// As much as it can.
+        max: u64,
+    }
+}
+
+impl RawThinkingBudgets {
+    /// A harder effort is worth no less than an easier one.
+    pub(crate) fn check(self, reader: &mut Reader) -> ThinkingBudgets {
+        let efforts = [self.minimal, self.low, self.medium, self.high, self.xhigh, self.max];
+        if !efforts.into_iter().flatten().is_sorted() {
+            reader.wrong(self.at, "a harder effort has a smaller budget than an easier one");
+        }
+        ThinkingBudgets {
+            minimal: self.minimal,
+            low: self.low,
+            medium: self.medium,
+            high: self.high,
+            xhigh: self.xhigh,
+            max: self.max,
+        }
     }
 }
 
@@ -134,6 +200,7 @@ impl RawParameters {
             always_thinks: self.always_thinks,
             least_thinking_level: self.least_thinking_level,
             stop_sequences: self.stop_sequences.map(|stops| stops.value),
+            thinking_budgets: self.thinking_budgets.map(|said| said.check(reader)).unwrap_or_default(),
         }
     }
 }

@@ -160,6 +160,51 @@ pub struct Abilities {
     pub thinking: Option<Thinking>,
     /// The most stop sequences. `None`: as many as its wire's own API takes.
     pub stop_sequences: Option<usize>,
+    pub budgets: Budgets,
+}
+
+/// The tokens an effort is worth on models that are told to think by a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budgets {
+    pub minimal: u64,
+    pub low: u64,
+    pub medium: u64,
+    pub high: u64,
+    pub xhigh: u64,
+    pub max: u64,
+}
+
+impl Budgets {
+    /// Those of the catalogue.
+    pub const USUAL: Budgets = Budgets { minimal: 128, low: 1024, medium: 2048, high: 4096, xhigh: 8192, max: 16_384 };
+
+    /// The budget of an effort; a word that nobody knows is worth what is usual.
+    pub fn of(&self, effort: &str) -> u64 {
+        match effort {
+            "minimal" => self.minimal,
+            "low" => self.low,
+            "high" => self.high,
+            "xhigh" => self.xhigh,
+            "max" => self.max,
+            _ => self.medium,
+        }
+    }
+
+    /// The hardest effort that a budget is enough for; above `high` only some models know any.
+    pub fn effort(&self, budget: u64) -> &'static str {
+        match budget {
+            _ if budget >= self.high => "high",
+            _ if budget >= self.medium => "medium",
+            _ if budget >= self.low => "low",
+            _ => "minimal",
+        }
+    }
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self::USUAL
+    }
 }
 
 /// How a model is told to think.
@@ -199,6 +244,7 @@ impl Default for Abilities {
             openai_reasoning: false,
             thinking: None,
             stop_sequences: None,
+            budgets: Budgets::default(),
         }
     }
 }

@@ -8,7 +8,7 @@
     reason = "the functions that tests share are tests too"
 )]
 
-use dialects::codec::{Abilities, Codec, Encoded, Envelope, JSON_OUTPUT_TOOL, Target, codec};
+use dialects::codec::{Abilities, Budgets, Codec, Encoded, Envelope, JSON_OUTPUT_TOOL, Target, codec};
 use dialects::json::parse;
 use domain::{
     Dialect, Error, Json, Wire,
@@ -37,6 +37,7 @@ const TARGET: Target<'static> = Target {
         openai_reasoning: false,
         thinking: None,
         stop_sequences: None,
+        budgets: Budgets::USUAL,
     },
     betas: &[],
 };
@@ -357,7 +358,7 @@ fn adaptive_models_get_an_effort_and_others_a_budget() {
     let (body, _) = to(&thinking(Reasoning::Effort("default".into()), None), adaptive);
     assert!(body["thinking"]["type"] == "adaptive" && body.get("output_config").is_none());
     let (body, _) = to(&thinking(Reasoning::Budget(2000), None), adaptive);
-    assert_eq!(body["output_config"]["effort"], "medium");
+    assert_eq!(body["output_config"]["effort"], "low");
     let (body, _) = sent(&thinking(Reasoning::Adaptive { effort: Some("high".into()) }, None));
     assert_eq!(body["thinking"], json!({"type": "enabled", "budget_tokens": 4096}));
 }

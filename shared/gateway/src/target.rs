@@ -2,10 +2,10 @@
 
 use config::{
     Quirks, Rates,
-    parameters::{self, Level, Parameters},
+    parameters::{self, Level, Parameters, ThinkingBudgets},
 };
 use dialects::{
-    codec::{Abilities, Thinking},
+    codec::{Abilities, Budgets, Thinking},
     service::{serves, translates},
 };
 use domain::{Api, Error, Kind, ModelName, ProviderName, Service, Wire};
@@ -89,6 +89,20 @@ pub fn abilities(model: &str, rates: Option<&Rates>, said: Parameters) -> Abilit
         openai_reasoning: takes.openai_reasoning.unwrap_or(false),
         thinking: thinking(&takes),
         stop_sequences: takes.stop_sequences.and_then(|most| usize::try_from(most).ok()),
+        budgets: budgets(takes.thinking_budgets.or(parameters::thinking_budgets())),
+    }
+}
+
+/// What each effort is worth.
+fn budgets(said: ThinkingBudgets) -> Budgets {
+    let usual = Budgets::USUAL;
+    Budgets {
+        minimal: said.minimal.unwrap_or(usual.minimal),
+        low: said.low.unwrap_or(usual.low),
+        medium: said.medium.unwrap_or(usual.medium),
+        high: said.high.unwrap_or(usual.high),
+        xhigh: said.xhigh.unwrap_or(usual.xhigh),
+        max: said.max.unwrap_or(usual.max),
     }
 }
 
@@ -122,6 +136,14 @@ mod tests {
         assert!(by_name("gpt-5-mini").openai_reasoning);
         assert_eq!(by_name("gpt-4o"), Abilities::default());
         assert_eq!(by_name("gemini-3-pro-preview").thinking, Some(Thinking::Level { least: "low" }));
+    }
+
+    #[test]
+    fn efforts_are_worth_what_the_catalogue_says() {
+        assert_eq!(by_name("anything").budgets, Budgets::USUAL);
+        let high = ThinkingBudgets { high: Some(9000), ..ThinkingBudgets::default() };
+        let said = Parameters { thinking_budgets: high, ..Parameters::default() };
+        assert_eq!(abilities("claude-sonnet-4-5", None, said).budgets, Budgets { high: 9000, ..Budgets::USUAL });
     }
 
     #[test]

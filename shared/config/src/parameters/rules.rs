@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Parameters, RawParameters};
+use super::{Parameters, RawParameters, RawThinkingBudgets, ThinkingBudgets};
 use crate::{
     Problem,
     raw::{Reader, Text, raw},
@@ -12,6 +12,13 @@ use crate::{
 
 const FILE: &str = "parameters.yaml";
 const TEXT: &str = include_str!("../../catalog/parameters.yaml");
+
+/// What the file says.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    rules: Vec<Rule>,
+    thinking_budgets: ThinkingBudgets,
+}
 
 /// One rule.
 #[derive(Clone, Debug)]
@@ -24,6 +31,8 @@ struct Rule {
 raw! {
     /// All rules; the first that fits a model counts.
     struct RawRules {
+        /// What an effort is worth where no rule says otherwise.
+        thinking_budgets: RawThinkingBudgets,
         /// In order.
         rules: Vec<RawRule>,
     }
@@ -45,7 +54,7 @@ raw! {
 
 /// What a model of that name takes, wherever it is served.
 pub fn of(model: &str) -> Parameters {
-    let rule = rules().iter().find(|rule| rule.fits(model));
+    let rule = said().rules.iter().find(|rule| rule.fits(model));
     rule.map_or_else(Parameters::default, |rule| rule.takes)
 }
 
@@ -57,13 +66,18 @@ impl Rule {
     }
 }
 
-fn rules() -> &'static [Rule] {
-    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
-    RULES.get_or_init(|| read().unwrap_or_default())
+/// The tokens an effort is worth where nothing else is said.
+pub fn thinking_budgets() -> ThinkingBudgets {
+    said().thinking_budgets
+}
+
+fn said() -> &'static Said {
+    static SAID: OnceLock<Said> = OnceLock::new();
+    SAID.get_or_init(|| read().unwrap_or_default())
 }
 
 /// Reads the file; a test holds it to having no problems.
-fn read() -> Result<Vec<Rule>, Vec<Problem>> {
+fn read() -> Result<Said, Vec<Problem>> {
     let mut reader = Reader::new(FILE, &ProcessEnv);
     let mut faults = Vec::new();
     let raw = match yaml::parse(TEXT, &mut faults) {
@@ -74,9 +88,12 @@ fn read() -> Result<Vec<Rule>, Vec<Problem>> {
         }
     };
     faults.into_iter().for_each(|(at, message)| reader.wrong(at, message));
-    let rules = raw.and_then(|raw| raw.rules).unwrap_or_default();
-    let rules: Vec<Rule> = rules.into_iter().map(|rule| rule.check(&mut reader)).collect();
-    if reader.problems.is_empty() { Ok(rules) } else { Err(reader.problems) }
+    let (rules, budgets) = raw.map(|raw| (raw.rules, raw.thinking_budgets)).unwrap_or_default();
+    let said = Said {
+        rules: rules.unwrap_or_default().into_iter().map(|rule| rule.check(&mut reader)).collect(),
+        thinking_budgets: budgets.map(|budgets| budgets.check(&mut reader)).unwrap_or_default(),
+    };
+    if reader.problems.is_empty() { Ok(said) } else { Err(reader.problems) }
 }
 
 impl RawRule {
@@ -104,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_file_has_no_problems_and_every_rule_counts_for_what_it_names() {
-        let rules = read().unwrap();
+        let rules = read().unwrap().rules;
         assert!(!rules.is_empty());
         for (at, rule) in rules.iter().enumerate() {
             for name in rule.contains.iter().chain(&rule.begins) {
@@ -159,6 +176,14 @@ mod tests {
                 "{model}"
             );
         }
+    }
+
+    #[test]
+    fn every_effort_is_worth_something_and_a_target_says_how_much() {
+        let usual = thinking_budgets();
+        assert_eq!((usual.minimal, usual.medium, usual.max), (Some(128), Some(2048), Some(16_384)));
+        let said = ThinkingBudgets { high: Some(9000), ..ThinkingBudgets::default() }.or(usual);
+        assert_eq!((said.high, said.low), (Some(9000), Some(1024)));
     }
 
     #[test]

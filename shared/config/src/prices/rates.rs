@@ -2,6 +2,7 @@
 
 use super::UnitRates;
 use domain::Usd;
+pub use domain::tokens::Tier;
 
 /// What one model costs, in dollars per token, and what is known of it. Absent: not stated, not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,13 +141,15 @@ impl LongContext {
     fn over(&self, base: TokenRates) -> TokenRates {
         let input = self.input.unwrap_or(base.input);
         let output = self.output.unwrap_or(base.output);
+        // Thoughts at the price of other output are so at every tier.
+        let apart = Some(base.reasoning_output).filter(|thoughts| *thoughts != base.output);
         TokenRates {
             input,
             output,
             cache_read: self.cache_read.unwrap_or(base.cache_read),
             cache_write: self.cache_write.unwrap_or(base.cache_write.max(input)),
             cache_write_1h: self.cache_write_1h.unwrap_or(base.cache_write_1h.max(input)),
-            reasoning_output: self.reasoning_output.unwrap_or(base.reasoning_output.max(output)),
+            reasoning_output: self.reasoning_output.unwrap_or(apart.map_or(output, |thoughts| thoughts.max(output))),
         }
     }
 
@@ -161,28 +164,6 @@ impl LongContext {
         ]
         .into_iter()
         .flatten()
-    }
-}
-
-/// How fast, and at what price, a provider serves a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tier {
-    /// Cheaper and slower.
-    Flex,
-    /// Dearer and faster.
-    Priority,
-    #[default]
-    Standard,
-}
-
-impl Tier {
-    /// The tier a request or an answer names; words without a price of their own are the standard one.
-    pub fn named(name: &str) -> Tier {
-        match name {
-            "flex" => Tier::Flex,
-            "priority" => Tier::Priority,
-            _ => Tier::Standard,
-        }
     }
 }
 

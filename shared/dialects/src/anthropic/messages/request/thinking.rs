@@ -7,9 +7,8 @@ use crate::{
 };
 use domain::chat::{Reasoning, Request};
 
-/// Thinking budgets of effort levels, in tokens; the field's usual table, the smallest raised to what the provider takes.
-const BUDGETS: [(&str, u64); 6] =
-    [("minimal", 1024), ("low", 1024), ("medium", 2048), ("high", 4096), ("xhigh", 8192), ("max", 16_384)];
+/// The provider's words for efforts.
+const LEVELS: [&str; 5] = ["low", "medium", "high", "xhigh", "max"];
 
 /// Output cap and thinking of one request.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ impl Plan {
 /// Works out both; reasoning that cannot be had is named in `dropped`.
 pub fn plan(request: &Request, target: &Target<'_>, talk: &Conversation<'_>, dropped: &mut Vec<String>) -> Plan {
     let cap = Cap::of(request, target);
-    let (thinking, effort) = wanted(request, target.abilities.adaptive_thinking);
+    let (thinking, effort) = wanted(request, &target.abilities);
     let plan = |max_tokens, thinking| Plan { max_tokens, thinking, effort };
     let Thinking::Budget(budget) = thinking else { return plan(cap.tokens, thinking) };
     let cannot = talk.goes_on_without_thoughts() || target.abilities.thinking == Some(Told::No);
@@ -76,18 +75,19 @@ pub fn plan(request: &Request, target: &Target<'_>, talk: &Conversation<'_>, dro
 }
 
 /// What the caller asks for, in the words this model understands.
-fn wanted(request: &Request, adaptive: bool) -> (Thinking, Option<String>) {
+fn wanted(request: &Request, able: &Abilities) -> (Thinking, Option<String>) {
+    let (adaptive, worth) = (able.adaptive_thinking, &able.budgets);
     match &request.reasoning {
         None => (Thinking::Unsaid, None),
         Some(Reasoning::Disabled) => (Thinking::Off, None),
         Some(Reasoning::Effort(effort)) if effort == "none" => (Thinking::Off, None),
         Some(Reasoning::Effort(effort)) if adaptive => (Thinking::Adaptive, level(effort)),
-        Some(Reasoning::Effort(effort)) => (Thinking::Budget(budget_of(effort)), None),
+        Some(Reasoning::Effort(effort)) => (Thinking::Budget(worth.of(effort)), None),
         Some(Reasoning::Adaptive { effort }) if adaptive => (Thinking::Adaptive, effort.as_deref().and_then(level)),
         Some(Reasoning::Adaptive { effort }) => {
-            (Thinking::Budget(budget_of(effort.as_deref().unwrap_or("medium"))), None)
+            (Thinking::Budget(effort.as_deref().map_or(worth.medium, |effort| worth.of(effort))), None)
         }
-        Some(Reasoning::Budget(budget)) if adaptive => (Thinking::Adaptive, Some(effort_of(*budget).to_owned())),
+        Some(Reasoning::Budget(budget)) if adaptive => (Thinking::Adaptive, level(worth.effort(*budget))),
         Some(Reasoning::Budget(budget)) => (Thinking::Budget(*budget), None),
     }
 }
@@ -95,20 +95,7 @@ fn wanted(request: &Request, adaptive: bool) -> (Thinking, Option<String>) {
 /// The provider's word for a level; one it does not know is left to the model.
 fn level(effort: &str) -> Option<String> {
     let word = if effort == "minimal" { "low" } else { effort };
-    BUDGETS.iter().any(|(level, _)| *level == word).then(|| word.to_owned())
-}
-
-fn budget_of(effort: &str) -> u64 {
-    BUDGETS.iter().find(|(level, _)| *level == effort).map_or(2048, |(_, budget)| *budget)
-}
-
-/// The level a budget stands for; the highest ones are not on every model.
-fn effort_of(budget: u64) -> &'static str {
-    match budget {
-        0..=1024 => "low",
-        1025..=2048 => "medium",
-        _ => "high",
-    }
+    LEVELS.contains(&word).then(|| word.to_owned())
 }
 
 /// The output cap before thinking is thought of.

@@ -2,7 +2,7 @@
 
 use crate::{
     bedrock::converse::family::Family,
-    codec::{Abilities, Thinking},
+    codec::{Abilities, Budgets, Thinking},
     json::write,
 };
 use domain::chat::Reasoning;
@@ -54,12 +54,16 @@ pub fn plan(
         }
         (Family::Claude, true) => plain,
         (Family::Claude, false) if thoughts_missing => dropped,
-        (Family::Claude, false) if abilities.adaptive_thinking => adaptive(reasoning, cap),
+        (Family::Claude, false) if abilities.adaptive_thinking => adaptive(reasoning, cap, &abilities.budgets),
         (Family::Claude, false) => budgeted(reasoning, cap, abilities).unwrap_or(dropped),
         (Family::Nova2, true) => Plan { field: Some(("reasoningConfig", typed("disabled"))), ..plain },
-        (Family::Nova2, false) => nova(reasoning, cap, sampled),
-        (Family::GptOss, false) => Plan { field: Some(("reasoning_effort", level(reasoning))), ..plain },
-        (Family::Qwen, false) => Plan { field: Some(("reasoning_config", level(reasoning))), ..plain },
+        (Family::Nova2, false) => nova(&level(reasoning, &abilities.budgets), reasoning, cap, sampled),
+        (Family::GptOss, false) => {
+            Plan { field: Some(("reasoning_effort", level(reasoning, &abilities.budgets))), ..plain }
+        }
+        (Family::Qwen, false) => {
+            Plan { field: Some(("reasoning_config", level(reasoning, &abilities.budgets))), ..plain }
+        }
         _ => dropped,
     }
 }
@@ -83,8 +87,8 @@ fn typed(kind: &str) -> String {
 }
 
 /// `low`, `medium` or `high`, as a JSON string.
-fn level(reasoning: &Reasoning) -> String {
-    write::quoted(match effort(reasoning).as_deref() {
+fn level(reasoning: &Reasoning, worth: &Budgets) -> String {
+    write::quoted(match effort(reasoning, worth).as_deref() {
         Some("minimal" | "low") => "low",
         Some("high" | "xhigh" | "max") => "high",
         _ => "medium",
@@ -92,37 +96,33 @@ fn level(reasoning: &Reasoning) -> String {
 }
 
 /// The effort as a word, where one is known.
-fn effort(reasoning: &Reasoning) -> Option<String> {
+fn effort(reasoning: &Reasoning, worth: &Budgets) -> Option<String> {
     match reasoning {
         Reasoning::Effort(effort) => Some(effort.clone()),
         Reasoning::Adaptive { effort } => effort.clone(),
-        Reasoning::Budget(..=1024) => Some("low".into()),
-        Reasoning::Budget(..=2048) => Some("medium".into()),
-        Reasoning::Budget(_) => Some("high".into()),
+        Reasoning::Budget(budget) => Some(worth.effort(*budget).into()),
         Reasoning::Disabled => None,
     }
 }
 
-/// The tokens an effort is worth, as gateways commonly have it.
-fn budget(reasoning: &Reasoning) -> u64 {
-    match (reasoning, effort(reasoning).as_deref()) {
-        (Reasoning::Budget(budget), _) => *budget,
-        (_, Some("minimal" | "low")) => 1024,
-        (_, Some("high")) => 4096,
-        (_, Some("xhigh")) => 8192,
-        (_, Some("max")) => 16384,
-        _ => 2048,
+/// The tokens to think with; an effort that is not known is the usual one.
+fn budget(reasoning: &Reasoning, worth: &Budgets) -> u64 {
+    match reasoning {
+        Reasoning::Budget(budget) => *budget,
+        Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) } => worth.of(effort),
+        Reasoning::Adaptive { effort: None } | Reasoning::Disabled => worth.medium,
     }
 }
 
-fn adaptive(reasoning: &Reasoning, cap: Cap) -> Plan {
-    let effort = effort(reasoning).map(|effort| if effort == "minimal" { "low".into() } else { effort });
+fn adaptive(reasoning: &Reasoning, cap: Cap, worth: &Budgets) -> Plan {
+    let effort = effort(reasoning, worth).map(|effort| if effort == "minimal" { "low".into() } else { effort });
     Plan { field: Some(("thinking", typed("adaptive"))), effort, cap: cap.tokens, claude_thinks: true, dropped: None }
 }
 
 /// Thinking with a budget below the cap; `None` if no budget fits.
 fn budgeted(reasoning: &Reasoning, cap: Cap, abilities: &Abilities) -> Option<Plan> {
-    let (budget, tokens) = fit(abilities.in_range(budget(reasoning), LEAST), abilities.least_budget(LEAST), cap)?;
+    let (budget, tokens) =
+        fit(abilities.in_range(budget(reasoning, &abilities.budgets), LEAST), abilities.least_budget(LEAST), cap)?;
     let thinking = write::object(|o| {
         o.string("type", "enabled").number("budget_tokens", budget);
     });
@@ -146,12 +146,11 @@ fn fit(budget: u64, least: u64, cap: Cap) -> Option<(u64, Option<u64>)> {
 }
 
 /// Nova reasons by level; the highest one excludes a cap and sampling parameters, so beside them the next is asked.
-fn nova(reasoning: &Reasoning, cap: Cap, sampled: bool) -> Plan {
-    let wanted = level(reasoning);
+fn nova(wanted: &str, reasoning: &Reasoning, cap: Cap, sampled: bool) -> Plan {
     let lowered = wanted == "\"high\"" && (cap.tokens.is_some() || sampled);
-    let level = if lowered { "\"medium\"".to_owned() } else { wanted };
+    let level = if lowered { "\"medium\"" } else { wanted };
     let config = write::object(|o| {
-        o.string("type", "enabled").raw("maxReasoningEffort", &level);
+        o.string("type", "enabled").raw("maxReasoningEffort", level);
     });
     Plan {
         field: Some(("reasoningConfig", config)),

@@ -10,11 +10,6 @@ use domain::{
     chat::{OutputFormat, Reasoning, Request},
 };
 
-/// Efforts and the thinking budgets they usually stand for.
-const BUDGETS: [(&str, u64); 6] =
-    [("minimal", 128), ("low", 1024), ("medium", 2048), ("high", 4096), ("xhigh", 8192), ("max", 16_384)];
-/// The budget of an effort nobody knows.
-const USUAL_BUDGET: u64 = 2048;
 /// How the names of models begin that do not think and refuse to be asked to.
 const THOUGHTLESS: [&str; 6] =
     ["c4ai-", "command-a-03", "command-a-translate", "command-a-vision", "command-light", "command-r"];
@@ -90,7 +85,9 @@ fn write_thinking(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dr
         None => return,
         Some(Reasoning::Disabled) => Some(0),
         Some(Reasoning::Effort(effort)) if effort == "none" => Some(0),
-        Some(Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) }) => Some(budget_of(effort)),
+        Some(Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) }) => {
+            Some(target.abilities.budgets.of(effort))
+        }
         Some(Reasoning::Adaptive { effort: None }) => None,
         Some(Reasoning::Budget(budget)) => Some(*budget),
     };
@@ -105,10 +102,6 @@ fn write_thinking(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dr
             o.string("type", "enabled").maybe_number("token_budget", budget);
         })),
     }
-}
-
-fn budget_of(effort: &str) -> u64 {
-    BUDGETS.iter().find(|(level, _)| *level == effort).map_or(USUAL_BUDGET, |(_, budget)| *budget)
 }
 
 /// Whether the model takes `thinking`; an unknown one is thought to.

@@ -73,7 +73,7 @@ fn write_config(o: &mut Object<'_>, request: &Request, target: &Target<'_>, drop
         o.maybe_number("candidateCount", request.n.map(u64::from));
         config::write_sampling(o, &request.sampling, &target.abilities, dropped);
         config::write_format(o, request, standard, dropped);
-        thinking::write(o, request.reasoning.as_ref(), target.abilities.thinking, dropped);
+        thinking::write(o, request.reasoning.as_ref(), &target.abilities, dropped);
         config::write_own(o, &request.extensions);
     });
     if config != "{}" {

@@ -1,21 +1,26 @@
 //! How hard to think, in Gemini's words.
 
-use crate::{codec::Thinking, json::write::Object};
+use crate::{
+    codec::{Abilities, Budgets, Thinking},
+    json::write::Object,
+};
 use domain::chat::Reasoning;
 
 /// How a model is told to think of which nothing is known: as Gemini 2.5 Flash is.
 const USUAL: Thinking = Thinking::Budget { least: 1, most: 24_576, can_stop: true };
 
 /// Writes `thinkingConfig`. What the model cannot be told is named.
-pub fn write(o: &mut Object<'_>, reasoning: Option<&Reasoning>, thinking: Option<Thinking>, dropped: &mut Vec<String>) {
+pub fn write(o: &mut Object<'_>, reasoning: Option<&Reasoning>, able: &Abilities, dropped: &mut Vec<String>) {
     let Some(reasoning) = reasoning else { return };
     let word = if matches!(reasoning, Reasoning::Effort(_)) { "reasoning_effort" } else { "thinking" };
-    let asked = match thinking.unwrap_or(USUAL) {
+    let asked = match able.thinking.unwrap_or(USUAL) {
         // What does not think need not be told not to.
         Thinking::No if is_off(reasoning) => return,
         Thinking::No => return dropped.push(word.to_owned()),
         Thinking::Level { least } => levelled(reasoning, least),
-        Thinking::Budget { least, most, can_stop } => budgeted(reasoning, least, most, can_stop),
+        Thinking::Budget { least, most, can_stop } => {
+            budgeted(reasoning, &able.budgets, |tokens| tokens.max(least).min(most), can_stop)
+        }
     };
     if is_off(reasoning) && asked != Asked::Budget("0".to_owned()) {
         dropped.push(word.to_owned());
@@ -64,27 +69,15 @@ fn levelled(reasoning: &Reasoning, least: &'static str) -> Asked {
 }
 
 /// By budget, within the model's range.
-fn budgeted(reasoning: &Reasoning, least: u64, most: u64, can_stop: bool) -> Asked {
+fn budgeted(reasoning: &Reasoning, worth: &Budgets, within: impl Fn(u64) -> u64, can_stop: bool) -> Asked {
     let tokens = match reasoning {
         _ if is_off(reasoning) && can_stop => 0,
-        _ if is_off(reasoning) => least,
+        _ if is_off(reasoning) => within(0),
         Reasoning::Adaptive { effort: None } | Reasoning::Disabled => return Asked::Budget("-1".to_owned()),
-        Reasoning::Budget(tokens) => (*tokens).max(least).min(most),
-        Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) } => budget(effort).max(least).min(most),
+        Reasoning::Budget(tokens) => within(*tokens),
+        Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) } => within(worth.of(effort)),
     };
     Asked::Budget(tokens.to_string())
-}
-
-/// The tokens an effort is worth, as gateways commonly have it.
-fn budget(effort: &str) -> u64 {
-    match effort {
-        "minimal" => 128,
-        "low" => 1024,
-        "high" => 4096,
-        "xhigh" => 8192,
-        "max" => 16_384,
-        _ => 2048,
-    }
 }
 
 #[cfg(test)]
@@ -100,7 +93,8 @@ mod tests {
 
     fn written(reasoning: &Reasoning, thinking: Option<Thinking>) -> (String, Vec<String>) {
         let mut dropped = Vec::new();
-        (object(|o| write(o, Some(reasoning), thinking, &mut dropped)), dropped)
+        let able = Abilities { thinking, ..Abilities::default() };
+        (object(|o| write(o, Some(reasoning), &able, &mut dropped)), dropped)
     }
 
     #[test]

@@ -13,6 +13,8 @@ use domain::{
 };
 use messages::Messages;
 
+/// Efforts there are.
+pub const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 /// The most stop sequences OpenAI takes.
 const STOPS: usize = 4;
 
@@ -160,25 +162,17 @@ fn write_format(o: &mut Object<'_>, request: &Request, in_words: bool) {
 fn write_reasoning(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropped: &mut Vec<String>) {
     let effort = match &request.reasoning {
         Some(Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) }) => effort.as_str(),
-        Some(Reasoning::Budget(budget)) => effort_of(*budget),
+        Some(Reasoning::Budget(budget)) => target.abilities.budgets.effort(*budget),
         // What does not reason need not be told not to; what always reasons cannot be.
         Some(Reasoning::Disabled) if target.openai_reasons() => return dropped.push("thinking".to_owned()),
         Some(Reasoning::Disabled | Reasoning::Adaptive { effort: None }) | None => return,
     };
-    if target.takes_effort() {
+    // OpenAI refuses words it does not know; other hosts have some of their own.
+    let known = !target.openai_reasons() || EFFORTS.contains(&effort);
+    if target.takes_effort() && known {
         o.string("reasoning_effort", effort);
     } else {
         dropped.push("reasoning_effort".to_owned());
-    }
-}
-
-/// The effort whose usual budget this is: low is 1,024 tokens, medium 2,048, high 4,096.
-pub fn effort_of(budget: u64) -> &'static str {
-    match budget {
-        0..1024 => "minimal",
-        1024..2048 => "low",
-        2048..4096 => "medium",
-        _ => "high",
     }
 }
 
@@ -209,7 +203,7 @@ fn write_who(o: &mut Object<'_>, request: &Request, dropped: &mut Vec<String>) {
     }
     match request.service_tier.as_deref() {
         Some("standard_only") => drop(o.string("service_tier", "default")),
-        Some("reserved") => dropped.push("service_tier".to_owned()),
+        Some("reserved" | "ultrafast") => dropped.push("service_tier".to_owned()),
         tier => drop(o.maybe_string("service_tier", tier)),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     json::write::{self, Object},
     openai::chat::{
         model,
-        request::write::{effort_of, name_once, offered, schema_in_words},
+        request::write::{EFFORTS, name_once, offered, schema_in_words},
     },
 };
 use domain::{
@@ -25,8 +25,6 @@ const SHARED: [&str; 4] = ["prompt_cache_key", "prompt_cache_options", "prompt_c
 
 /// Tiers there are.
 const TIERS: [&str; 5] = ["auto", "default", "flex", "priority", "scale"];
-/// Efforts there are.
-const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 /// The smallest output cap that is taken.
 const LEAST_CAP: u64 = 16;
 
@@ -160,7 +158,7 @@ fn write_text(o: &mut Object<'_>, request: &Request, in_words: bool) {
 fn write_reasoning(o: &mut Object<'_>, request: &Request, target: &Target<'_>, dropped: &mut Vec<String>) {
     let effort = match &request.reasoning {
         Some(Reasoning::Effort(effort) | Reasoning::Adaptive { effort: Some(effort) }) => Some(effort.as_str()),
-        Some(Reasoning::Budget(budget)) => Some(effort_of(*budget)),
+        Some(Reasoning::Budget(budget)) => Some(target.abilities.budgets.effort(*budget)),
         // What does not reason need not be told not to; what always reasons cannot be.
         Some(Reasoning::Disabled) if target.openai_reasons() => {
             dropped.push("thinking".to_owned());
