@@ -2,6 +2,8 @@
 
 /// `POST /v1/chat/completions`.
 pub mod chat;
+/// `openai.compactions`.
+pub mod compactions;
 /// `POST /v1/completions`.
 pub mod completions;
 /// `/v1/embeddings`.

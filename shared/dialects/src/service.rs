@@ -21,7 +21,7 @@ use domain::{
 mod read;
 mod voice;
 
-pub(crate) use read::{model_of, setting};
+pub(crate) use read::{edits, model_of, setting};
 pub use voice::Voice;
 
 /// One service, from both ends. Pure: no sockets, no clock.
@@ -137,6 +137,7 @@ pub fn offer(service: Service) -> &'static dyn Offer {
         Service::GeminiSpeech => &crate::gemini::speech::Speech,
         Service::ImagenImages => &crate::gemini::imagen::Imagen,
         Service::JinaRerank => &crate::openai::rerank::Jina,
+        Service::OpenAiCompactions => &crate::openai::compactions::Compactions,
         Service::OpenAiEmbeddings => &crate::openai::embeddings::Embeddings,
         Service::OpenAiImageEdits => &crate::openai::images::Edits,
         Service::OpenAiImages => &crate::openai::images::Generations,
@@ -173,7 +174,7 @@ pub fn translates(from: Service, to: Service, model: &str) -> bool {
             from == Service::OpenAiImages && crate::image::painter(to).is_some() && of_words
         }
         Task::Speak => from == Service::OpenAiSpeech && crate::speech::speaker(to).is_some(),
-        Task::Moderate | Task::Transcribe | Task::TranslateSpeech => false,
+        Task::Compact | Task::Moderate | Task::Transcribe | Task::TranslateSpeech => false,
     };
     meet && from.task() == to.task() && serves(to, model)
 }

@@ -9,6 +9,8 @@ use std::fmt;
 /// What a service does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Task {
+    /// A long conversation made short.
+    Compact,
     EditImages,
     Embed,
     GenerateImages,
@@ -24,6 +26,7 @@ impl Task {
     /// The name of OpenTelemetry's GenAI conventions, or one in its manner.
     pub fn name(self) -> &'static str {
         match self {
+            Task::Compact => "compaction",
             Task::EditImages => "image_edit",
             Task::Embed => "embeddings",
             Task::GenerateImages => "image_generation",
@@ -63,6 +66,8 @@ pub enum Service {
     ImagenImages,
     /// `/v1/rerank` as Jina, Together, OpenRouter and vLLM have it.
     JinaRerank,
+    /// `/v1/responses/compact`
+    OpenAiCompactions,
     OpenAiEmbeddings,
     OpenAiImageEdits,
     OpenAiImages,
@@ -78,7 +83,7 @@ pub enum Service {
 
 impl Service {
     /// Every service, in alphabetical order.
-    pub const ALL: [Service; 23] = [
+    pub const ALL: [Service; 24] = [
         Service::BedrockEmbed,
         Service::BedrockImageEdits,
         Service::BedrockImages,
@@ -92,6 +97,7 @@ impl Service {
         Service::GeminiSpeech,
         Service::ImagenImages,
         Service::JinaRerank,
+        Service::OpenAiCompactions,
         Service::OpenAiEmbeddings,
         Service::OpenAiImageEdits,
         Service::OpenAiImages,
@@ -120,6 +126,7 @@ impl Service {
             Service::GeminiSpeech => "gemini.speech",
             Service::ImagenImages => "imagen.images",
             Service::JinaRerank => "jina.rerank",
+            Service::OpenAiCompactions => "openai.compactions",
             Service::OpenAiEmbeddings => "openai.embeddings",
             Service::OpenAiImageEdits => "openai.image_edits",
             Service::OpenAiImages => "openai.images",
@@ -150,6 +157,7 @@ impl Service {
             Service::BedrockImages | Service::GeminiImages | Service::ImagenImages | Service::OpenAiImages => {
                 Task::GenerateImages
             }
+            Service::OpenAiCompactions => Task::Compact,
             Service::OpenAiModerations => Task::Moderate,
             Service::GeminiSpeech | Service::OpenAiSpeech => Task::Speak,
             Service::OpenAiTranscriptions => Task::Transcribe,

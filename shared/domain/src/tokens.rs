@@ -44,14 +44,38 @@ pub struct UsageUpdate {
     pub cache_written: Option<u64>,
     pub output: Option<u64>,
     pub reasoning: Option<u64>,
+    /// The tier that serves it.
+    pub tier: Option<Tier>,
     /// The provider reported something that cannot be usage: negative, fractional, overflowing [M13].
     pub anomalous: bool,
 }
 
 impl UsageUpdate {
-    /// Nothing said.
+    /// Nothing said of what was used.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        Self { tier: None, ..*self } == Self::default()
+    }
+}
+
+/// How fast, and at what price, a provider serves a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// Cheaper and slower.
+    Flex,
+    /// Dearer and faster.
+    Priority,
+    #[default]
+    Standard,
+}
+
+impl Tier {
+    /// The tier a request or an answer names; words without a price of their own are the standard one.
+    pub fn named(name: &str) -> Tier {
+        match name {
+            "flex" | "ON_DEMAND_FLEX" => Tier::Flex,
+            "fast" | "priority" | "ON_DEMAND_PRIORITY" => Tier::Priority,
+            _ => Tier::Standard,
+        }
     }
 }
 
@@ -75,6 +99,7 @@ impl UsageSoFar {
         }
         so_far.output = update.output.or(so_far.output);
         so_far.reasoning = update.reasoning.or(so_far.reasoning);
+        so_far.tier = update.tier.or(so_far.tier);
         so_far.anomalous |= update.anomalous;
     }
 
@@ -100,6 +125,11 @@ impl UsageSoFar {
         }
     }
 
+    /// The tier that serves it, if the provider said so.
+    pub fn tier(&self) -> Option<Tier> {
+        self.0.tier
+    }
+
     /// The provider said something that cannot be usage [M13].
     pub fn anomalous(&self) -> bool {
         self.0.anomalous
@@ -116,6 +146,7 @@ impl From<Usage> for UsageUpdate {
             cache_written: None,
             output: Some(usage.output),
             reasoning: Some(usage.reasoning),
+            tier: None,
             anomalous: false,
         }
     }
@@ -142,6 +173,18 @@ mod tests {
         assert_eq!((so_far.known().cache_write, so_far.known().cache_write_1h), (30, 90));
         so_far.merge(&UsageUpdate { cache_written: Some(0), ..Default::default() });
         assert_eq!((so_far.known().cache_write, so_far.known().cache_write_1h), (0, 0));
+    }
+
+    #[test]
+    fn m13_the_last_tier_that_was_named_is_the_one_that_served() {
+        let mut so_far = UsageSoFar::default();
+        for name in ["auto", "ON_DEMAND_PRIORITY"] {
+            let update = UsageUpdate { tier: Some(Tier::named(name)), ..Default::default() };
+            assert!(update.is_empty(), "a tier alone says nothing of what was used");
+            so_far.merge(&update);
+        }
+        so_far.merge(&UsageUpdate { input: Some(1), ..Default::default() });
+        assert_eq!(so_far.tier(), Some(Tier::Priority));
     }
 
     #[test]

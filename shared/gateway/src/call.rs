@@ -21,6 +21,7 @@ use domain::{
     key::{Allowed, VirtualKey},
     limit::{Bound, Limits, Priority, Rate},
     media::{Picture, Units},
+    tokens::Tier,
 };
 use futures::stream::BoxStream;
 use http::{HeaderName, HeaderValue};
@@ -441,8 +442,8 @@ pub struct Metered {
     pub source: Option<UsageSource>,
     /// What was used beside tokens, if anybody said.
     pub units: Option<Units>,
-    /// The tier that served it, in the provider's word.
-    pub service_tier: Option<String>,
+    /// The tier that served it, if the provider said.
+    pub tier: Option<Tier>,
 }
 
 /// What goes back to the caller.

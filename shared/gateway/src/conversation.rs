@@ -11,7 +11,7 @@ use dialects::{
     json::{Kind as Form, Node, parse_answer, write},
     openai::responses::{response_id, response_of_item},
 };
-use domain::{Api, Clock, Error, Kind, Operation, Wire, key::VirtualKey};
+use domain::{Api, Clock, Error, Kind, Operation, Service, Wire, key::VirtualKey};
 use futures::future::try_join_all;
 use std::sync::Arc;
 use stores::responses::{Responses, Stored};
@@ -51,7 +51,7 @@ pub struct Keep {
 
 /// Whether the request may continue another: other wires have no such thing.
 pub fn may_continue(call: &Call) -> bool {
-    call.api() == Api::Chat(Wire::OpenAiResponses)
+    matches!(call.api(), Api::Chat(Wire::OpenAiResponses) | Api::Service(Service::OpenAiCompactions))
 }
 
 /// Finds what the request continues from.
@@ -75,7 +75,8 @@ pub async fn thread(
     };
     let own = memory.own_input(caller, body).await?;
     let expanded = (previous.is_some() || own.resolved).then(|| expanded(body, &past, &own.items)).transpose()?;
-    let kept = call.operation() == Operation::Chat && dialects::openai::responses::is_kept(body);
+    let answers = call.api().service().is_none() && call.operation() == Operation::Chat;
+    let kept = answers && dialects::openai::responses::is_kept(body);
     let keep = kept.then(|| Keep::new(memory, call, caller, past, own.items));
     Ok(Thread { body: expanded, keep })
 }

@@ -1,7 +1,7 @@
 //! What services cost, before and after: tokens, images, sounds, searches. Integers only.
 
 use crate::call::Asked;
-use config::Rates;
+use config::{Rates, prices::Tier};
 use dialects::codec::estimate_tokens;
 use domain::{
     Service, Task, Usage, Usd,
@@ -47,11 +47,14 @@ pub fn input_bound(rates: &Rates, asked: &Asked) -> Option<u64> {
 /// The most the request could cost at these prices; `None` if they do not bound it.
 pub fn most(rates: &Rates, asked: &Asked, input: u64) -> Option<Usd> {
     let (ask, task) = (&asked.ask, asked.service.task());
+    if task == Task::Compact {
+        return most_of_chat(rates, input);
+    }
     let output = match task {
         Task::Transcribe | Task::TranslateSpeech => rates.max_output.unwrap_or(input),
         Task::EditImages | Task::GenerateImages => ask.most.images.saturating_mul(IMAGE_TOKENS),
         Task::Speak => (ask.most.audio_ms / 1_000).saturating_add(1).saturating_mul(AUDIO_TOKENS_A_SECOND),
-        Task::Embed | Task::Moderate | Task::Rerank => 0,
+        Task::Compact | Task::Embed | Task::Moderate | Task::Rerank => 0,
     };
     let usage = Usage { input, output, ..Usage::default() };
     let used = |units: Units, usage: Usage| Used { usage, units, picture: &ask.picture, images_in: ask.input_images };
@@ -64,6 +67,14 @@ pub fn most(rates: &Rates, asked: &Asked, input: u64) -> Option<Usd> {
     ];
     let by_token = classes.into_iter().filter_map(|units| of(rates, task, &used(units, usage))).max();
     by_piece.max(by_token)
+}
+
+/// The most that a conversation costs which a model reads and makes short.
+fn most_of_chat(rates: &Rates, input: u64) -> Option<Usd> {
+    let prices = rates.dearest(input, Tier::Priority);
+    let output = rates.max_output.unwrap_or(input);
+    let tokens = [prices.dearest_input().saturating_times(input), prices.dearest_output().saturating_times(output)];
+    rates.price_chat().then(|| tokens.into_iter().sum::<Usd>().saturating_add(rates.per_request.unwrap_or(Usd::ZERO)))
 }
 
 /// What is charged if the answer is lost: as much of the input as it probably was [M10].
@@ -87,19 +98,24 @@ fn of(rates: &Rates, task: Task, used: &Used<'_>) -> Option<Usd> {
         Task::Embed => {
             tokens(rates, used).map(|cost| cost.saturating_add(by(units.image_in, used.images_in).unwrap_or(Usd::ZERO)))
         }
-        Task::Moderate => tokens(rates, used),
+        Task::Compact | Task::Moderate => tokens(rates, used),
         Task::Rerank => by(units.search, used.units.searches).or_else(|| tokens(rates, used)),
         Task::EditImages | Task::GenerateImages => {
             metered.filter(|_| makes_tokens(rates)).or_else(|| by(units.dearest_image(used.picture), used.units.images))
         }
         Task::Speak => by(units.character, used.units.characters)
-            .or_else(|| metered.filter(|_| units.audio_token_out.is_some() && used.usage.output > 0))
+            .or_else(|| metered.filter(|_| speaks_tokens(rates) && used.usage.output > 0))
             .or_else(|| units.second_out.map(|price| price.for_thousandths(used.units.audio_ms))),
         Task::Transcribe | Task::TranslateSpeech => {
             metered.or_else(|| units.second_in.map(|price| price.for_thousandths(used.units.audio_ms)))
         }
     };
     cost.map(|cost| cost.saturating_add(rates.per_request.unwrap_or(Usd::ZERO)))
+}
+
+/// What is spoken is priced by tokens: a model that speaks makes nothing else.
+fn speaks_tokens(rates: &Rates) -> bool {
+    rates.output > Usd::ZERO || rates.units.audio_token_out.is_some()
 }
 
 /// What is made is priced by tokens.

@@ -42,6 +42,7 @@ pub fn service_path(service: Service) -> Option<&'static str> {
         Service::GeminiImageEdits | Service::GeminiImages | Service::GeminiSpeech => "/models/{model}:generateContent",
         Service::ImagenImages | Service::VertexEmbed => "/models/{model}:predict",
         Service::JinaRerank | Service::VoyageRerank => "/rerank",
+        Service::OpenAiCompactions => "/responses/compact",
         Service::OpenAiEmbeddings | Service::VoyageEmbeddings => "/embeddings",
         Service::OpenAiImageEdits => "/images/edits",
         Service::OpenAiImages => "/images/generations",

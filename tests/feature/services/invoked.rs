@@ -10,6 +10,10 @@ models:
     targets: [ { provider: up-openai, model: text-embedding-3-small } ]
   - name: cohere.embed-english-v3
     targets: [ { provider: up-openai, model: text-embedding-3-small } ]
+  - name: amazon.nova-2-multimodal-embeddings-v1:0
+    targets: [ { provider: up-openai, model: text-embedding-3-small } ]
+  - name: cohere.rerank-v3-5:0
+    targets: [ { provider: up-cohere, model: rerank-v3.5 } ]
 ";
 
 fn path(model: &str) -> String {
@@ -57,4 +61,34 @@ async fn a_wrong_body_is_a_400_in_bedrocks_words() {
     let portunus = Setup::default().with(MODELS).start().await;
     let reply = portunus.post(&path("amazon.titan-embed-text-v2:0"), r#"{"prompt":"hi"}"#).await;
     assert_eq!((reply.status, reply.header("x-amzn-errortype")), (400, "ValidationException"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn novas_embeddings_are_asked_of_other_providers_in_novas_words() {
+    let portunus = Setup::default().with(MODELS).start().await;
+    let text = json!({"truncationMode": "END", "value": "hi"});
+    let one = json!({"embeddingPurpose": "TEXT_RETRIEVAL", "embeddingDimension": 256, "text": text});
+    let body = json!({"taskType": "SINGLE_EMBEDDING", "singleEmbeddingParams": one});
+    let reply = portunus.post(&path("amazon.nova-2-multimodal-embeddings-v1:0"), &body.to_string()).await;
+    assert_eq!((reply.status, sent(&portunus)["input"].clone()), (200, json!(["hi"])), "{}", reply.text());
+    assert_eq!(sent(&portunus)["dimensions"], 256);
+    let answer = reply.json();
+    assert_eq!(answer["embeddings"][0]["embeddingType"], "TEXT", "{answer}");
+    assert!(numbers(&answer["embeddings"][0]["embedding"]) > 0, "{answer}");
+    let later = json!({"taskType": "SEGMENTED_EMBEDDING", "segmentedEmbeddingParams": {}}).to_string();
+    let reply = portunus.post(&path("amazon.nova-2-multimodal-embeddings-v1:0"), &later).await;
+    assert_eq!((reply.status, reply.header("x-amzn-errortype")), (400, "ValidationException"), "{}", reply.text());
+}
+
+#[tokio::test]
+async fn rankings_pass_to_bedrock_and_are_asked_of_others() {
+    let portunus = Setup::default().with(MODELS).start().await;
+    let body = json!({"query": "capital", "documents": ["Paris is the capital", "Rome"], "top_n": 1, "api_version": 2});
+    for (model, cohere) in [("up-bedrock/cohere.rerank-v3-5:0", false), ("cohere.rerank-v3-5:0", true)] {
+        let reply = portunus.post(&path(model), &body.to_string()).await;
+        let answer = reply.json();
+        assert_eq!((reply.status, answer["results"][0]["index"].clone()), (200, json!(0)), "{model}: {answer}");
+        assert_eq!(sent(&portunus).get("model").is_some(), cohere, "{model}");
+        assert_eq!(answer["results"].as_array().map(Vec::len), Some(1), "{model}");
+    }
 }

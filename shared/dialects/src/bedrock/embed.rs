@@ -32,7 +32,9 @@ impl Offer for Embed {
     fn ask(&self, body: &Body<'_>, envelope: &Envelope<'_>) -> Result<Ask, Malformed> {
         let model = model_of(body, envelope, None)?;
         let node = body.json()?;
+        let nova = node.get("singleEmbeddingParams").and_then(|one| one.get("image")).is_some();
         let images = ["inputImage", "images"].iter().filter(|key| node.get(key).is_some()).count() as u64;
+        let images = images + u64::from(nova);
         Ok(Ask { model, text_bytes: node.raw.len(), input_images: images, ..Ask::default() })
     }
 
@@ -55,6 +57,9 @@ impl Embedder for Embed {
             return cohere::Embed.decode_request(body, envelope);
         }
         let model = model_of(&Body::Json(body), envelope, None)?;
+        if body.get("taskType").is_some() {
+            return nova::decode(model, body);
+        }
         let text = body.required("inputText", Node::text)?;
         Ok(Request {
             model,
@@ -99,6 +104,9 @@ impl Embedder for Embed {
             _ => {}
         }
         let vectors = vectors?;
+        if Family::of(&asked.model) == Some(Family::Nova) {
+            return Ok(nova::answer(asked, &vectors));
+        }
         let vector = vectors.first().ok_or_else(|| Malformed::missing("embedding"))?;
         Ok(write::object(|o| {
             o.json("embedding", vector).maybe_number("inputTextTokenCount", response.tokens);

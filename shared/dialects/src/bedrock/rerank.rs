@@ -17,6 +17,11 @@ const API_VERSION: u64 = 2;
 /// The service.
 pub struct Rerank;
 
+/// Whether InvokeModel of a model of that name asks for a ranking.
+pub fn ranks(model: &str) -> bool {
+    model.contains("cohere.rerank") || model.contains("amazon.rerank")
+}
+
 impl Offer for Rerank {
     fn ask(&self, body: &Body<'_>, envelope: &Envelope<'_>) -> Result<Ask, Malformed> {
         ask(body, envelope, "top_n")

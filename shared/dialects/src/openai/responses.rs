@@ -20,6 +20,7 @@ mod tools;
 mod usage;
 
 pub use head::is_kept;
+pub(super) use head::{check_input, is_media};
 
 use crate::{
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},

@@ -1,7 +1,7 @@
 //! The one route table: method, template, wire, scope [R1]. Everything else is 404.
 
 use crate::conversation::kept::Asked;
-use dialects::bedrock::{embed::embeds, images::makes};
+use dialects::bedrock::{embed::embeds, images::makes, rerank::ranks};
 use domain::{Api, Dialect, Operation, Service, Wire};
 use http::Method;
 
@@ -129,6 +129,7 @@ pub static ROUTES: &[Route] = &[
     route!(DELETE "openai" / "responses" / "{}" => Serves::Response(Asked::Delete), OpenAiResponses, None, Key),
     route!(POST "openai" / "responses" / "{}" / "cancel" => Serves::Response(Asked::Cancel), OpenAiResponses, None, Key),
     route!(GET "openai" / "responses" / "{}" / "input_items" => Serves::Response(Asked::InputItems), OpenAiResponses, None, Key),
+    service!("v1" / "responses" / "compact" => OpenAiCompactions),
     service!("v1" / "embeddings" => OpenAiEmbeddings),
     service!("v1" / "rerank" => JinaRerank),
     service!("v1" / "moderations" => OpenAiModerations),
@@ -147,6 +148,8 @@ pub static ROUTES: &[Route] = &[
     service!("v1" / "models" / "{}:batchEmbedContents" => GeminiBatchEmbed),
     service!("v1" / "models" / "{}" / "{}:batchEmbedContents" => GeminiBatchEmbed),
     service!("v2" / "rerank" => CohereRerank),
+    service!("openai" / "v1" / "responses" / "compact" => OpenAiCompactions),
+    service!("openai" / "responses" / "compact" => OpenAiCompactions),
     service!("openai" / "v1" / "embeddings" => OpenAiEmbeddings),
     service!("openai" / "v1" / "images" / "generations" => OpenAiImages),
     service!("openai" / "v1" / "images" / "edits" => OpenAiImageEdits),
@@ -210,12 +213,16 @@ static INVOKED_EMBED: Route = service!("model" / "{}" / "invoke" => BedrockEmbed
 /// InvokeModel of a model that makes images.
 static INVOKED_IMAGES: Route = service!("model" / "{}" / "invoke" => BedrockImages);
 
-/// What a route serves of that model: InvokeModel is one path for models that chat, embed or make images.
+/// InvokeModel of a model that ranks.
+static INVOKED_RERANK: Route = service!("model" / "{}" / "invoke" => BedrockRerank);
+
+/// What a route serves of that model: InvokeModel is one path for models that chat, embed, rank or make images.
 fn invoked(route: &'static Route, model: &str) -> &'static Route {
     let invokes = route.api == Api::Chat(Wire::BedrockInvoke) && route.stream == Some(false);
     match invokes {
         true if embeds(model) => &INVOKED_EMBED,
         true if makes(model) => &INVOKED_IMAGES,
+        true if ranks(model) => &INVOKED_RERANK,
         _ => route,
     }
 }

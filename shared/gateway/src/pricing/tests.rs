@@ -82,3 +82,19 @@ fn m4_what_has_no_price_by_its_own_unit_has_no_bound() {
     let endless = Ask { most: Units { audio_ms: u64::MAX, ..Units::default() }, ..ask };
     assert_eq!(input_bound(&chat, &asked(Service::OpenAiTranscriptions, endless)), None);
 }
+
+#[test]
+fn m13_a_model_that_speaks_tokens_is_never_free_whatever_its_price_is_called() {
+    let usage = Usage { input: 1_000, output: 1_000, ..Usage::default() };
+    let sound = Units { audio_ms: 40_000, output_audio_tokens: 1_000, ..Units::default() };
+    for (kind, model, price) in [
+        ("gemini", "gemini-2.5-pro-preview-tts", "0.021"),
+        ("vertex_ai", "gemini-2.5-pro-preview-tts", "0.021"),
+        ("vertex_ai", "gemini-2.5-pro-tts", "0.021"),
+        ("gemini", "gemini-2.5-flash-preview-tts", "0.0105"),
+    ] {
+        assert_eq!(spent(kind, model, Service::GeminiSpeech, usage, sound), usd(price), "{model}");
+        let asked = asked(Service::GeminiSpeech, Ask { text_bytes: 100, ..Ask::default() });
+        assert!(most(&rates(kind, model), &asked, 1_000).unwrap() > Usd::ZERO, "{model}");
+    }
+}

@@ -65,7 +65,7 @@ impl Meter {
     pub fn metered(&self, request_bytes: usize) -> Metered {
         match self.said.reported() {
             Some(usage) => {
-                Metered { usage, source: Some(UsageSource::Reported), units: self.units, service_tier: None }
+                Metered { usage, source: Some(UsageSource::Reported), units: self.units, tier: self.said.tier() }
             }
             None => self.cut(request_bytes),
         }
@@ -80,7 +80,7 @@ impl Meter {
             true => estimate,
             false => Usage { output: estimate.output.max(known.output), ..known },
         };
-        Metered { usage, source: Some(UsageSource::Estimated), units: self.units, service_tier: None }
+        Metered { usage, source: Some(UsageSource::Estimated), units: self.units, tier: self.said.tier() }
     }
 }
 

@@ -67,8 +67,7 @@ pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
     let mut meter = Meter::default();
     meter.glance(&Glance { usage: in_headers, ..Glance::default() });
     meter.glance(&glance);
-    let mut metered = meter.metered(about.request_bytes);
-    metered.service_tier = node.str_of("service_tier").map(str::to_owned);
+    let metered = meter.metered(about.request_bytes);
     if passes {
         let labelled =
             about.echo.as_ref().and_then(|echo| codec(wire).relabel_response(&node, about.id.as_str(), echo));
@@ -79,7 +78,6 @@ pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
     if response.usage.is_empty() {
         response.usage = in_headers;
     }
-    metered.service_tier = response.service_tier.clone();
     let Writer::Chat(codec) = about.writer else { return Err(lost(&Malformed::invalid("no wire to answer on"))) };
     let body = about.encode(codec, &response).into();
     Ok(Carried { body, metered })

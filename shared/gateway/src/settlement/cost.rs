@@ -5,7 +5,7 @@ use crate::{
     pricing,
 };
 use config::{Rates, prices::Tier};
-use domain::Usd;
+use domain::{Task, Usd};
 
 /// What a call cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,10 @@ pub struct Cost {
 
 /// The cost of what was used, by chat or by a service.
 pub fn of(rates: Option<&Rates>, metered: &Metered, about: &About) -> Cost {
-    let Some(service) = about.api.service() else { return of_chat(rates.filter(|rates| rates.price_chat()), metered) };
+    // A conversation is made short by the model that chats, at the prices of chat.
+    let Some(service) = about.api.service().filter(|service| service.task() != Task::Compact) else {
+        return of_chat(rates.filter(|rates| rates.price_chat()), metered);
+    };
     let units = metered.units.unwrap_or_default();
     let amount = rates.and_then(|rates| pricing::cost(rates, service, metered.usage, units, &about.picture));
     Cost { amount: amount.unwrap_or(Usd::ZERO), unpriced: amount.is_none() }
@@ -27,7 +30,7 @@ pub fn of(rates: Option<&Rates>, metered: &Metered, about: &About) -> Cost {
 fn of_chat(rates: Option<&Rates>, metered: &Metered) -> Cost {
     let Some(rates) = rates else { return Cost { amount: Usd::ZERO, unpriced: true } };
     let usage = &metered.usage;
-    let tier = metered.service_tier.as_deref().map_or(Tier::Standard, Tier::named);
+    let tier = metered.tier.unwrap_or(Tier::Standard);
     let prices = rates.for_call(usage.prompt(), tier);
     let reasoning = usage.reasoning.min(usage.output);
     let amount = [

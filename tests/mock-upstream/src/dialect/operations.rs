@@ -2,7 +2,7 @@
 
 use super::read::{only, required, token_count};
 use super::{Ask, Dialect, Fault, InPath, Request, openai};
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 mod embed;
@@ -16,6 +16,7 @@ pub(crate) enum Operation {
     BedrockCohereEmbed,
     BedrockRerank,
     CohereEmbed,
+    Compaction,
     Embeddings,
     GeminiBatchEmbed,
     GeminiEmbed,
@@ -108,6 +109,7 @@ impl Operation {
             Self::BedrockCohereEmbed => embed::cohere(body, true),
             Self::BedrockRerank => rerank(body, &["api_version", "documents", "query", "top_n"]),
             Self::CohereEmbed => embed::cohere(body, false),
+            Self::Compaction => compaction(body),
             Self::Embeddings => embed::openai(model, body),
             Self::GeminiBatchEmbed => embed::gemini_batch(body),
             Self::GeminiEmbed => embed::gemini(body),
@@ -155,6 +157,31 @@ fn rerank(body: &Value, members: &[&str]) -> Result<Plain, Fault> {
     let units = documents.len().div_ceil(100);
     let meta = json!({"api_version": {"version": "2"}, "billed_units": {"search_units": units}});
     Ok(Plain::json(&json!({"id": "mock-rerank", "results": results, "meta": meta})))
+}
+
+/// All but the last item, sealed: whoever made it can read it.
+fn compaction(body: &Value) -> Result<Plain, Fault> {
+    let members = ["input", "instructions", "model", "prompt_cache_key", "prompt_cache_retention", "service_tier"];
+    only(body, &members)?;
+    let items = match body.get("input") {
+        Some(Value::Array(items)) if !items.is_empty() => items.clone(),
+        Some(Value::String(text)) => vec![json!({"type": "message", "role": "user", "content": text})],
+        _ => return Err(super::read::missing("input")),
+    };
+    let sealed = STANDARD.encode(json!(items).to_string());
+    let output = [
+        items.last().cloned().unwrap_or_default(),
+        json!({"type": "compaction", "id": "cmp_mock", "encrypted_content": sealed}),
+    ];
+    let (input, made) = (token_count(json!(items).to_string().len()), 7);
+    let usage = json!({
+        "input_tokens": input, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": input + made,
+    });
+    let answer = json!({
+        "id": "resp_mock", "object": "response.compaction", "created_at": 1, "output": output, "usage": usage,
+    });
+    Ok(Plain::json(&answer).charged(input, made))
 }
 
 fn moderation(model: &str, body: &Value) -> Result<Plain, Fault> {

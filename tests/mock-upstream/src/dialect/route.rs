@@ -57,6 +57,7 @@ fn operation(path: &str, in_path: Option<InPath>) -> Option<Route> {
         "/v1/audio/speech" => Operation::Speech,
         "/v1/audio/transcriptions" | "/v1/audio/translations" => Operation::Transcription,
         "/v1/embeddings" => Operation::Embeddings,
+        "/v1/responses/compact" => Operation::Compaction,
         "/v1/images/edits" => Operation::ImageEdit,
         "/v1/images/generations" => Operation::Image,
         "/v1/moderations" => Operation::Moderation,

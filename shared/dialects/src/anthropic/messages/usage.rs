@@ -1,7 +1,10 @@
 //! Usage: `input_tokens` excludes what the cache read and wrote, which suits the normal form.
 
 use crate::json::{Kind, MAX_INTEGER, Node, write::Object};
-use domain::{Usage, tokens::UsageUpdate};
+use domain::{
+    Usage,
+    tokens::{Tier, UsageUpdate},
+};
 
 /// What a `usage` object says. Several `iterations` (compaction, advisor and fallback passes) are billed as their sum,
 /// since the fields beside them count the last pass only. Null says nothing; what cannot be a count is an anomaly [M13].
@@ -16,6 +19,7 @@ pub fn read(usage: &Node<'_>) -> UsageUpdate {
     if let Some(details) = usage.get("output_tokens_details") {
         said.reasoning = count(details, "thinking_tokens", &mut said.anomalous);
     }
+    said.tier = usage.str_of("service_tier").map(Tier::named);
     said
 }
 

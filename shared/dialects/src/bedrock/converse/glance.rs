@@ -20,7 +20,7 @@ pub fn frame(frame: &Frame) -> Result<Glance, Malformed> {
     match event {
         "contentBlockDelta" => glance.generated = delta_bytes(&parse_answer(&frame.data)?),
         "metadata" => {
-            glance.usage = parse_answer(&frame.data)?.get("usage").map(usage::read).unwrap_or_default();
+            glance.usage = usage::of(&parse_answer(&frame.data)?);
             glance.terminal = true;
         }
         "messageStop" => {
@@ -37,7 +37,7 @@ pub fn frame(frame: &Frame) -> Result<Glance, Malformed> {
 pub fn response(body: &Node<'_>) -> Result<Glance, Malformed> {
     let content = content(body)?;
     Ok(Glance {
-        usage: body.get("usage").map(usage::read).unwrap_or_default(),
+        usage: usage::of(body),
         meaningful: true,
         finished: true,
         terminal: true,

@@ -28,7 +28,7 @@ pub fn decode(body: &Node<'_>) -> Result<Response, Malformed> {
     let stop_sequence = body.get("additionalModelResponseFields").and_then(stop_sequence);
     Ok(Response {
         choices: vec![Choice { content, finish, stop_sequence, logprobs: None }],
-        usage: body.get("usage").map(usage::read).unwrap_or_default(),
+        usage: usage::of(body),
         service_tier: body.get("serviceTier").and_then(|tier| tier.str_of("type")).map(str::to_owned),
         extensions: extensions(body),
         ..Response::default()

@@ -1,10 +1,19 @@
 //! Token counts as Converse reports them: cached tokens beside `inputTokens`, not inside.
 
 use crate::json::{MAX_INTEGER, Node, write::Object};
-use domain::{Usage, tokens::UsageUpdate};
+use domain::{
+    Usage,
+    tokens::{Tier, UsageUpdate},
+};
+
+/// What a whole answer, or the last event of a stream, says: its `usage`, and the tier that served it.
+pub fn of(body: &Node<'_>) -> UsageUpdate {
+    let tier = body.get("serviceTier").and_then(|tier| tier.str_of("type")).map(Tier::named);
+    UsageUpdate { tier, ..body.get("usage").map(read).unwrap_or_default() }
+}
 
 /// Reads a `usage` object. What cannot be a count is an anomaly, not an error [M13].
-pub fn read(usage: &Node<'_>) -> UsageUpdate {
+fn read(usage: &Node<'_>) -> UsageUpdate {
     let mut anomalous = !usage.is_object();
     let mut count = |key: &str| counted(usage.get(key), &mut anomalous);
     let written = count("cacheWriteInputTokens").or_else(|| count("cacheWriteInputTokenCount"));

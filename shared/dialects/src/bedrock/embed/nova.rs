@@ -8,7 +8,7 @@ use crate::{
     openai::embeddings::vector,
 };
 use domain::{
-    Error,
+    Error, Json,
     embedding::{Form, Input, Purpose, Request, Response, Truncate},
 };
 
@@ -71,6 +71,82 @@ fn purpose(purpose: Option<Purpose>) -> &'static str {
             "TEXT_RETRIEVAL"
         }
     }
+}
+
+/// A caller's body: one text, or one image. Of the rest only Nova itself can make vectors.
+pub fn decode(model: String, body: &Node<'_>) -> Result<Request, Malformed> {
+    let kind = body.required("taskType", Node::string)?;
+    if kind != "SINGLE_EMBEDDING" {
+        return Err(
+            Malformed::invalid("only SINGLE_EMBEDDING can be asked of other models than Nova").under("taskType")
+        );
+    }
+    let mut unknown = fields_beside(body, "", &["schemaVersion", "singleEmbeddingParams", "taskType"]);
+    body.required("singleEmbeddingParams", |one| {
+        unknown.extend(fields_beside(
+            one,
+            "singleEmbeddingParams.",
+            &["embeddingDimension", "embeddingPurpose", "image", "text"],
+        ));
+        let (input, truncate) = match one.get("image") {
+            Some(_) => (one.required("image", image_of)?, None),
+            None => one.required("text", text_input)?,
+        };
+        Ok(Request {
+            model,
+            inputs: vec![input],
+            dimensions: one.optional("embeddingDimension", Node::integer)?,
+            purpose: one.optional("embeddingPurpose", |word| Ok(purpose_of(word.string()?)))?.flatten(),
+            truncate,
+            unknown,
+            ..Request::default()
+        })
+    })
+}
+
+fn fields_beside(node: &Node<'_>, before: &str, known: &[&str]) -> Vec<String> {
+    let beside = node.fields().iter().filter(|(key, value)| !known.contains(&key.as_ref()) && !value.is_null());
+    beside.map(|(key, _)| format!("{before}{key}")).collect()
+}
+
+fn text_input(node: &Node<'_>) -> Result<(Input, Option<Truncate>), Malformed> {
+    let truncate = node.str_of("truncationMode").and_then(|mode| match mode {
+        "END" => Some(Truncate::End),
+        "NONE" => Some(Truncate::Never),
+        "START" => Some(Truncate::Start),
+        _ => None,
+    });
+    Ok((Input::Text(node.required("value", Node::text)?), truncate))
+}
+
+fn image_of(node: &Node<'_>) -> Result<Input, Malformed> {
+    let format = node.required("format", Node::string)?;
+    let data = node.required("source", |source| source.required("bytes", Node::string))?;
+    Ok(Input::Image(format!("data:image/{format};base64,{data}")))
+}
+
+fn purpose_of(word: &str) -> Option<Purpose> {
+    match word {
+        "CLASSIFICATION" => Some(Purpose::Classification),
+        "CLUSTERING" => Some(Purpose::Clustering),
+        "GENERIC_INDEX" => Some(Purpose::Document),
+        "GENERIC_RETRIEVAL" | "TEXT_RETRIEVAL" | "IMAGE_RETRIEVAL" | "DOCUMENT_RETRIEVAL" => Some(Purpose::Query),
+        _ => None,
+    }
+}
+
+/// The answer to a caller of Nova's.
+pub fn answer(asked: &Request, vectors: &[Json]) -> String {
+    let kind = if matches!(asked.inputs.first(), Some(Input::Image(_))) { "IMAGE" } else { "TEXT" };
+    write::object(|o| {
+        o.array("embeddings", |array| {
+            for vector in vectors {
+                array.object(|o| {
+                    o.string("embeddingType", kind).json("embedding", vector);
+                });
+            }
+        });
+    })
 }
 
 /// `embeddings`: a list of objects.

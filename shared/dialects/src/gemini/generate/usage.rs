@@ -2,7 +2,10 @@
 
 use super::fields;
 use crate::json::{MAX_INTEGER, Node, write::Object};
-use domain::{Usage, tokens::UsageUpdate};
+use domain::{
+    Usage,
+    tokens::{Tier, UsageUpdate},
+};
 
 /// The usage of a whole answer, or of one chunk of a stream, where counts are cumulative and a chunk may leave out what
 /// did not change. What cannot be a count is an anomaly, not an error [M13].
@@ -19,9 +22,16 @@ pub fn of(body: &Node<'_>) -> UsageUpdate {
         cache_read: cached,
         output: output(visible, thoughts),
         reasoning: thoughts,
+        tier: tier(node),
         anomalous,
         ..UsageUpdate::default()
     }
+}
+
+/// Gemini's own API says `serviceTier`, Vertex `trafficType`.
+fn tier(usage: &Node<'_>) -> Option<Tier> {
+    let names = ["serviceTier", "trafficType"].iter().filter_map(|name| fields::text(usage, name));
+    names.map(Tier::named).next()
 }
 
 /// Zero is left out of protobuf's JSON: an answer that says nothing about output, and has none, used none.

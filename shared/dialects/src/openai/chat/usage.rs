@@ -1,16 +1,19 @@
 //! Usage in the dialect's words ⇄ in the normal form.
 
 use crate::json::{Node, write::Object};
-use domain::tokens::{Usage, UsageSoFar, UsageUpdate};
+use domain::tokens::{Tier, Usage, UsageSoFar, UsageUpdate};
 
 /// What a body or chunk says about usage, in the words of chat or of responses: in `usage`, or in Groq's `x_groq.usage`.
 pub fn of(body: &Node<'_>) -> UsageUpdate {
     let usage = body.get("usage").or_else(|| body.get("x_groq").and_then(|groq| groq.get("usage")));
-    match usage {
+    let said = match usage {
         Some(usage) if usage.is_object() => Reader::default().read(usage),
         Some(_) => UsageUpdate { anomalous: true, ..UsageUpdate::default() },
         None => UsageUpdate::default(),
-    }
+    };
+    // A request for `auto` is echoed until it is known who serves it.
+    let tier = body.str_of("service_tier").filter(|tier| *tier != "auto").map(Tier::named);
+    UsageUpdate { tier, ..said }
 }
 
 /// Reads counts, remembering whether one of them could not be one [M13].
@@ -74,6 +77,7 @@ impl Reader {
             cache_written: None,
             output: completion.map(|completion| output(completion, prompt, reasoning, total)),
             reasoning,
+            tier: None,
             anomalous: self.anomalous,
         }
     }

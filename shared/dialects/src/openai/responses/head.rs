@@ -36,6 +36,13 @@ pub fn head(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Head, Malformed>
 
 /// There must be something to answer; lists must not be endless [I1].
 pub fn check_sizes(body: &Node<'_>) -> Result<(), Malformed> {
+    check_input(body)?;
+    body.optional("tools", |tools| at_most(MAX_TOOLS, tools.elements().len()))?;
+    Ok(())
+}
+
+/// There is some input, here or elsewhere.
+pub fn check_input(body: &Node<'_>) -> Result<(), Malformed> {
     let elsewhere = body.get("prompt").is_some() || body.get("previous_response_id").is_some();
     match body.get("input") {
         None if elsewhere => {}
@@ -48,7 +55,6 @@ pub fn check_sizes(body: &Node<'_>) -> Result<(), Malformed> {
             _ => Err(input.wrong("a string or an array of items")),
         })?,
     }
-    body.optional("tools", |tools| at_most(MAX_TOOLS, tools.elements().len()))?;
     Ok(())
 }
 
@@ -66,12 +72,14 @@ fn refuse_unkept(body: &Node<'_>) -> Result<(), Malformed> {
 }
 
 fn has_media(body: &Node<'_>) -> bool {
-    let items = body.get("input").map(Node::elements).unwrap_or_default();
-    items.iter().any(|item| {
-        let lists = ["content", "output"].into_iter().filter_map(|key| item.get(key));
-        let mut parts = lists.flat_map(|list| list.elements().iter().chain(list.is_object().then_some(list)));
-        parts.any(|part| part.str_of("type").is_some_and(|kind| !WORDS.contains(&kind)))
-    })
+    body.get("input").map(Node::elements).unwrap_or_default().iter().any(is_media)
+}
+
+/// An item that holds more than words.
+pub fn is_media(item: &Node<'_>) -> bool {
+    let lists = ["content", "output"].into_iter().filter_map(|key| item.get(key));
+    let mut parts = lists.flat_map(|list| list.elements().iter().chain(list.is_object().then_some(list)));
+    parts.any(|part| part.str_of("type").is_some_and(|kind| !WORDS.contains(&kind)))
 }
 
 /// Whether the caller may come back to this response: only `store: false` says no.

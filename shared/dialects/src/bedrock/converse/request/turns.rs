@@ -71,7 +71,10 @@ impl<'r> Arranged<'r> {
         if message.name.is_some() {
             self.dropped.push(format!("messages.{at}.name"));
         }
-        let pieces = self.pieces(at, message);
+        let mut pieces = self.pieces(at, message);
+        if message.role == Role::System {
+            self.only_words(&mut pieces);
+        }
         match (message.role, self.turns.last_mut()) {
             (Role::System, None) => self.system.extend(pieces),
             (Role::System, Some(_)) => {
@@ -83,6 +86,22 @@ impl<'r> Arranged<'r> {
             (role, _) if !pieces.is_empty() => self.turns.push(Turn { role, pieces }),
             _ => {}
         }
+    }
+
+    /// The system is words, guarded or not; what else it shows is left out.
+    fn only_words(&mut self, pieces: &mut Vec<Piece<'r>>) {
+        let dropped = &mut self.dropped;
+        pieces.retain(|piece| {
+            let words = match piece.said {
+                Said::Content(Content::Text { .. } | Content::Refusal { .. }) => true,
+                Said::Content(Content::Other(opaque)) => {
+                    ["cachePoint", "guardContent", "text"].contains(&&*opaque.kind)
+                }
+                _ => false,
+            };
+            dropped.extend(piece.path().filter(|_| !words));
+            words
+        });
     }
 
     /// The blocks of a message that Bedrock takes.
@@ -348,6 +367,20 @@ mod tests {
         assert_eq!(arranged.dropped, ["messages.1.content.0", "messages.1.content.1"]);
         assert!(!thoughts_are_missing(&arranged.turns));
         assert_eq!(shape(&arranged), "User[q] Assistant[other,call 1] User[result 1]");
+    }
+
+    #[test]
+    fn a_system_message_is_words() {
+        let shown = Content::Reasoning {
+            text: "t".into(),
+            signature: Some(Signature { made_by: Dialect::Anthropic, value: "s".into() }),
+        };
+        let messages = [says(Role::System, vec![text("s"), shown, call("1")]), says(Role::User, vec![text("q")])];
+        let arranged = arrange(&messages);
+        assert_eq!(
+            (arranged.system.len(), arranged.dropped.as_slice()),
+            (1, ["messages.0.content.1", "messages.0.content.2"].map(str::to_owned).as_slice())
+        );
     }
 
     #[test]

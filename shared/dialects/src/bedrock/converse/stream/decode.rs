@@ -253,8 +253,8 @@ impl Decoder {
 
     fn measure(&mut self, payload: &Node<'_>, events: &mut Vec<Event>) -> Result<(), Malformed> {
         self.measured = true;
-        if let Some(used) = payload.get("usage") {
-            events.push(Event::Usage(usage::read(used)));
+        if payload.get("usage").is_some() {
+            events.push(Event::Usage(usage::of(payload)));
         }
         Ok(())
     }

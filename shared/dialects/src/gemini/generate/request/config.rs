@@ -41,7 +41,7 @@ pub fn sampling(body: &Node<'_>, extensions: &mut Extensions) -> Result<Sampling
     Ok(Sampling {
         temperature: number("temperature")?,
         top_p: number("topP")?,
-        top_k: number("topK")?,
+        top_k: config(body, "topK", whole)?,
         seed: number("seed")?,
         frequency_penalty: number("frequencyPenalty")?,
         presence_penalty: number("presencePenalty")?,
@@ -107,6 +107,15 @@ pub fn reasoning(body: &Node<'_>) -> Result<Option<Reasoning>, Malformed> {
         })
     })?;
     Ok(asked.flatten())
+}
+
+/// A whole number, which JSON of protocol buffers may write with a fraction of nothing.
+fn whole(node: &Node<'_>) -> Result<Json, Malformed> {
+    let text = node.raw.split_once('.').filter(|(_, rest)| rest.bytes().all(|b| b == b'0'));
+    match text.and_then(|(whole, _)| whole.parse::<u64>().ok()) {
+        Some(whole) => Ok(Json::verbatim(whole.to_string())),
+        None => node.integer().map(|_| node.json()),
+    }
 }
 
 /// A budget of tokens; -1 leaves it to the model.
