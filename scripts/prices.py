@@ -181,7 +181,8 @@ def media_facts_of(row, rounding):
 
 def facts_of(row, rounding):
     """The facts of a row as {name: value}, or nothing if its price is not known."""
-    if row["mode"] in MEDIA:
+    # Some models that speak are listed as if they chatted: what they make is sound all the same.
+    if row["mode"] in MEDIA or "-tts" in row["model"]:
         return media_facts_of(row, rounding)
     tiers = token_prices(row, rounding)
     plain = tiers.pop("", {})

@@ -75,7 +75,10 @@ pub const FORBIDDEN: [&str; 12] = [
 
 /// Refuses fields that would steer the gateway itself [E1].
 pub fn refuse_forbidden(body: &Node<'_>) -> Result<(), Malformed> {
-    match body.fields().iter().find(|(key, _)| FORBIDDEN.contains(&key.as_ref())) {
+    // A number of that name is part of the body of Cohere's models on Bedrock, and steers nothing.
+    let steers = |key: &str, value: &Node<'_>| !(key == "api_version" && value.as_integer().is_some());
+    let forbidden = |key: &str, value: &Node<'_>| FORBIDDEN.contains(&key) && steers(key, value);
+    match body.fields().iter().find(|(key, value)| forbidden(key, value)) {
         Some((key, _)) => {
             Err(Malformed::invalid("requests cannot set this; it belongs to the gateway's configuration")
                 .with_code("forbidden_parameter")

@@ -104,18 +104,13 @@ fn of(rates: &Rates, task: Task, used: &Used<'_>) -> Option<Usd> {
             metered.filter(|_| makes_tokens(rates)).or_else(|| by(units.dearest_image(used.picture), used.units.images))
         }
         Task::Speak => by(units.character, used.units.characters)
-            .or_else(|| metered.filter(|_| speaks_tokens(rates) && used.usage.output > 0))
+            .or_else(|| metered.filter(|_| units.audio_token_out.is_some() && used.usage.output > 0))
             .or_else(|| units.second_out.map(|price| price.for_thousandths(used.units.audio_ms))),
         Task::Transcribe | Task::TranslateSpeech => {
             metered.or_else(|| units.second_in.map(|price| price.for_thousandths(used.units.audio_ms)))
         }
     };
     cost.map(|cost| cost.saturating_add(rates.per_request.unwrap_or(Usd::ZERO)))
-}
-
-/// What is spoken is priced by tokens: a model that speaks makes nothing else.
-fn speaks_tokens(rates: &Rates) -> bool {
-    rates.output > Usd::ZERO || rates.units.audio_token_out.is_some()
 }
 
 /// What is made is priced by tokens.
