@@ -146,7 +146,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-/// `x-portunus-tags: a,b` and `x-portunus-metadata: {json of strings}`.
+/// `x-portunus-tags: a,b` and `x-portunus-metadata: {json}`, whose numbers and booleans count as their text.
 fn tags(headers: &HeaderMap) -> Result<Vec<(String, String)>, Error> {
     let mut tags: Vec<(String, String)> = Vec::new();
     if let Some(value) = headers.get("x-portunus-tags") {
@@ -156,17 +156,25 @@ fn tags(headers: &HeaderMap) -> Result<Vec<(String, String)>, Error> {
         );
     }
     if let Some(value) = headers.get("x-portunus-metadata") {
-        let node = json::parse(value.as_bytes()).ok().filter(|node| node.is_object());
-        let node = node.ok_or_else(|| bad_header("x-portunus-metadata", "a JSON object of strings"))?;
+        let wrong = || bad_header("x-portunus-metadata", "a JSON object of strings, numbers and booleans");
+        let node = json::parse(value.as_bytes()).ok().filter(|node| node.is_object()).ok_or_else(wrong)?;
         for (key, value) in node.fields() {
-            let value = value.as_str().ok_or_else(|| bad_header("x-portunus-metadata", "a JSON object of strings"))?;
-            tags.push((key.clone().into_owned(), value.to_owned()));
+            tags.push((key.clone().into_owned(), label(value).ok_or_else(wrong)?.to_owned()));
         }
     }
     if tags.len() > MAX_PAIRS || tags.iter().any(|(key, value)| key.len() + value.len() > MAX_PAIR_BYTES) {
         return Err(bad_header("x-portunus-tags", "at most 16 pairs of 512 bytes"));
     }
     Ok(tags)
+}
+
+/// What a value says as a label.
+fn label<'n>(value: &'n Node<'_>) -> Option<&'n str> {
+    match &value.kind {
+        json::Kind::String(text) => Some(text),
+        json::Kind::Number | json::Kind::Bool(_) => Some(value.raw),
+        json::Kind::Null | json::Kind::Array(_) | json::Kind::Object(_) => None,
+    }
 }
 
 fn bad_header(name: &str, expected: &str) -> Error {
@@ -283,4 +291,31 @@ fn of_service(body: Node<'_>, asked: Asked) -> Read<'_> {
         ..Head::default()
     };
     Read { body, head, bytes: asked.ask.text_bytes, asked: Some(asked) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labelled(metadata: &str) -> Result<Vec<(String, String)>, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-portunus-tags", HeaderValue::from_static("nightly, eu"));
+        headers.insert("x-portunus-metadata", HeaderValue::from_str(metadata).unwrap());
+        tags(&headers)
+    }
+
+    #[test]
+    fn labels_come_from_both_headers_and_numbers_count_as_their_text() {
+        let pairs = labelled(r#"{"team":"blue","retry":1.50,"live":true}"#).unwrap();
+        let expected = [("nightly", ""), ("eu", ""), ("team", "blue"), ("retry", "1.50"), ("live", "true")];
+        assert_eq!(pairs, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn labels_that_are_no_labels_are_refused_by_name() {
+        for metadata in ["[]", "team=blue", r#"{"a":{}}"#, r#"{"a":null}"#, r#"{"a":"1","a":"2"}"#] {
+            let error = labelled(metadata).unwrap_err();
+            assert_eq!(error.param.as_deref(), Some("x-portunus-metadata"), "{metadata}");
+        }
+    }
 }
