@@ -6,19 +6,24 @@ use super::{
     close::scope_ttl,
     dry::Short,
     lane::{Hold, chain_key, free_name, hold_name, lane_key, spent_name},
+    recall::Asking,
     reserve::unavailable,
     spread::CHUNK_CALLS,
     sweep::hour,
 };
 use crate::table::{Get, Item, Key, Put, Reason, TableError, Update, Write};
 use domain::{
-    Usd,
+    Timestamp, Usd,
     call::{Ask, Reservation},
     limit::BudgetMode,
 };
 
 /// A loan, meant to last for some calls, never takes more than one such part of what the narrowest scope has.
 const SHARE: i128 = 16;
+/// How often money may come from other lanes before a call is refused; somebody else may take it first.
+pub const SEARCHES: u32 = 16;
+/// As much is used up by a search where others are at work.
+pub const MET: u32 = 8;
 /// How often money is called back, beside once a scope, before the lane is looked at again.
 const RECALLS: usize = 3;
 
@@ -59,6 +64,10 @@ pub enum Lent {
     Held { free: Usd },
     /// No scope has it, and nothing is idle elsewhere.
     Empty(Short),
+    /// It was in other lanes, and has come to this one: look at the lane again.
+    Found(Short),
+    /// It has to be found in other lanes, where others are at work: look at the lane again, a few times.
+    Scarce(Short),
     /// Somebody was faster: look at the lane again.
     Again,
 }
@@ -72,6 +81,8 @@ pub struct ScopeState {
     pub opened: Option<(Usd, u64)>,
     /// Spent by lanes that are closed, and before there was a budget.
     pub spent: Usd,
+    /// Its many lanes are not searched for idle money before that.
+    pub search_after: Option<Timestamp>,
 }
 
 impl Ledger {
@@ -80,11 +91,12 @@ impl Ledger {
         let key = Key::new(scope.pk.as_str(), "SCOPE");
         let item = self.table.get(&Get::consistent(&self.names.quotas, key)).await?;
         let state = match item {
-            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO },
+            None => ScopeState { available: scope.budget, opened: None, spent: Usd::ZERO, search_after: None },
             Some(item) => ScopeState {
                 available: item.money("av").unwrap_or_default(),
                 opened: Some((item.money("b").unwrap_or_default(), item.count("v").unwrap_or_default())),
                 spent: item.money("sp").unwrap_or_default(),
+                search_after: item.moment("sa"),
             },
         };
         self.hints.see(&scope.pk, state.available, self.clock.now());
@@ -111,21 +123,30 @@ impl Ledger {
                 let terms = Terms { chain, wanted, purpose, have, needed, lack, loan, back };
                 return self.lend(&terms, &states).await;
             }
-            let asking = (wanted.lane.as_str(), chain.code.as_str());
+            let turn = crc32fast::hash(wanted.call.as_str().as_bytes());
+            let asking = Asking { lane: &wanted.lane, window: &chain.code, has_some: have.is_some(), turn };
             // What comes back to a scope that has enough is of no help to one that has not; what comes back to one that
             // has not comes back to others, too, so they are all looked at again.
             let mut scopes = chain.scopes.iter().zip(&states);
             let short =
                 scopes.find(|(scope, state)| !lends(scope.mode, state.available, lack, have.unwrap_or_default()));
             let Some((scope, state)) = short else { continue };
+            let remaining = state.available.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
+            let short = Short { scope: scope.kind, remaining };
+            if !self.may_search(scope, state).await {
+                return Ok(Lent::Empty(short));
+            }
             let recalled = self.recall(scope, Some(asking), lack.saturating_sub(state.available)).await;
             let recalled = recalled.map_err(|error| unavailable(&error.0))?;
+            self.searched(scope, &recalled).await;
             if recalled.contended {
-                return Ok(Lent::Again);
+                return Ok(Lent::Scarce(short));
+            }
+            if recalled.moved > Usd::ZERO {
+                return Ok(Lent::Found(short));
             }
             if recalled.freed == Usd::ZERO {
-                let remaining = state.available.saturating_add(have.unwrap_or_default()).max(Usd::ZERO);
-                return Ok(Lent::Empty(Short { scope: scope.kind, remaining }));
+                return Ok(Lent::Empty(short));
             }
         }
         Ok(Lent::Again)

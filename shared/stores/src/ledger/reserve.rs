@@ -2,7 +2,7 @@
 
 use super::{
     Ledger, Refusal,
-    borrow::{Lent, Purpose},
+    borrow::{Lent, MET, Purpose, SEARCHES},
     chain::Chain,
     dry::Short,
     lane::{self, Hold, due, free_name, hold_name, in_flight, lane_key, spent_name},
@@ -61,7 +61,7 @@ impl Ledger {
     /// Admits on the lane that `wanted` names, or on a better one, which it then names.
     async fn admit(&self, ask: &Ask<'_>, chain: &Chain, wanted: &mut Reservation) -> Result<Reservation, Refusal> {
         let mut backoff = Backoff::of(ROUNDS);
-        let (mut may_move, mut may_warm) = (ask.key.limits.max_parallel.is_none(), true);
+        let (mut may_move, mut may_warm, mut searches) = (ask.key.limits.max_parallel.is_none(), true, 0);
         loop {
             if wanted.lease_until.millis() < self.clock.now().millis() + LEAST_LEASE_MS {
                 return Err(Refusal::Unavailable);
@@ -97,19 +97,24 @@ impl Ledger {
                     if self.lanes(ask.key) > 1
                         && std::mem::take(&mut may_warm)
                         && Box::pin(self.warm(ask.key, chain, wanted)).await? => {}
-                Found::Short(have) => match Box::pin(self.borrow(chain, wanted, &Purpose::Admit(ask), have)).await? {
-                    Lent::Held { free } => {
-                        self.register(ask.key, &seen).await;
-                        self.tidy(&wanted.lane, &seen).await;
-                        return Ok(self.with_remaining(chain, wanted, free).await);
+                Found::Short(have) => {
+                    self.look_again(ask.key).await;
+                    match Box::pin(self.borrow(chain, wanted, &Purpose::Admit(ask), have)).await? {
+                        Lent::Held { free } => {
+                            self.register(ask.key, &seen).await;
+                            self.tidy(&wanted.lane, &seen).await;
+                            return Ok(self.with_remaining(chain, wanted, free).await);
+                        }
+                        Lent::Found(_) if searches < SEARCHES => searches += 1,
+                        Lent::Scarce(_) if searches < SEARCHES && backoff.again().await => searches += MET,
+                        Lent::Empty(short) | Lent::Found(short) | Lent::Scarce(short) => {
+                            self.hints.mark_dry(wanted, short, moment, self.clock.now());
+                            return Err(spent(short, chain, wanted.worst_case));
+                        }
+                        Lent::Again if backoff.again().await => {}
+                        Lent::Again => return Err(Refusal::Unavailable),
                     }
-                    Lent::Empty(short) => {
-                        self.hints.mark_dry(wanted, short, moment, self.clock.now());
-                        return Err(spent(short, chain, wanted.worst_case));
-                    }
-                    Lent::Again if backoff.again().await => {}
-                    Lent::Again => return Err(Refusal::Unavailable),
-                },
+                }
             }
         }
     }

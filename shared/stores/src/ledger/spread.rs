@@ -20,23 +20,23 @@ use domain::{
 };
 
 /// Holds that a lane is meant to carry: with them it is cheap to write.
-const MEANT: u64 = 8;
+const MEANT: u64 = 6;
 /// A lane with so many shows that the key needs more lanes ...
-const CROWDED: u64 = 16;
+const CROWDED: u64 = 12;
 /// ... and one with so many takes another call only where there is no better lane.
-pub const FULL: u64 = 24;
+pub const FULL: u64 = 16;
 /// A key's lanes are never more: all of them are read when somebody asks what it has spent.
 pub const MOST_LANES: u32 = 256;
 /// Writes of one transaction.
 const MOST_WRITES: usize = 100;
 /// All new lanes together are lent one such part of what the narrowest scope has.
-const SHARE: i128 = 4;
+const SHARE: i128 = 2;
 /// One lane alone is lent no more than such a part.
 const SHARE_OF_ONE: i128 = 16;
 /// A lane is lent enough for so many calls ...
 pub(super) const CHUNK_CALLS: u64 = 64;
 /// ... or is not lent to ahead: less would only be missed elsewhere.
-const LEAST_CALLS: u64 = 4;
+const LEAST_CALLS: u64 = 16;
 /// Lanes are lent money of the next window within so long before it begins.
 const EARLY_MS: u64 = 110_000;
 /// Of the calls that meet a throttled lane one in so many spreads the key.
@@ -53,6 +53,14 @@ impl Ledger {
     pub(super) async fn lanes_in_table(&self, key: &KeyId, least: u32) -> Result<u32, TableError> {
         let first = self.table.get(&Get::consistent(&self.names.quotas, lane_key(&lane::lane(key, 0)))).await?;
         Ok(first.as_ref().map_or(least, |first| self.learn(key, first).max(least)))
+    }
+
+    /// Whoever has to borrow learns how many lanes there are by now.
+    pub(super) async fn look_again(&self, key: &VirtualKey) {
+        let known = self.lanes(key);
+        if known > 1 && self.lanes_in_table(&key.id, known).await.is_err() {
+            tracing::debug!(key = key.id.as_str(), "how many lanes a key has is known from before");
+        }
     }
 
     /// Remembers what a lane says of their number, if it is the one that knows.
@@ -108,7 +116,9 @@ impl Ledger {
         let most = lanes.saturating_add(room(chain, 1));
         let wish = wish.clamp(lanes + 1, MOST_LANES).min(most);
         let mut writes = vec![Write::Update(self.counting(&key.id, &seen, wish))];
-        if let Some(each) = ahead(&states, wish, worst) {
+        if !chain.is_free() {
+            // Lanes that cannot be filled would only keep calls from the money in the others.
+            let Some(each) = ahead(&states, wish, worst) else { return Ok(()) };
             writes.extend(self.funding(chain, &states, &key.id, lanes..wish, each));
         }
         self.table.transact(&writes).await.map_err(|error| unavailable(&error))?;

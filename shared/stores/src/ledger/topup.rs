@@ -2,7 +2,7 @@
 
 use super::{
     Ledger, Refusal,
-    borrow::{Lent, Purpose},
+    borrow::{Lent, MET, Purpose, SEARCHES},
     chain::{Chain, is_free},
     lane::{self, Hold, due, free, free_name, hold_name, lane_key, spent_name},
     reserve::{spent, unavailable},
@@ -35,7 +35,7 @@ impl Ledger {
         if Hold::of(&wanted) == Hold::of(reservation) {
             return Ok(reservation.clone());
         }
-        let mut backoff = Backoff::of(ROUNDS);
+        let (mut backoff, mut searches) = (Backoff::of(ROUNDS), 0);
         loop {
             let seen = match self.table.update(&self.moving(reservation, &wanted)).await {
                 Ok(item) => {
@@ -59,7 +59,11 @@ impl Ledger {
             let have = free(&seen, &wanted.window);
             match self.borrow(&chain, &wanted, &Purpose::Move(reservation), have).await? {
                 Lent::Held { free } => return Ok(self.with_remaining(&chain, &wanted, free).await),
-                Lent::Empty(short) => return Err(spent(short, &chain, worst_case)),
+                Lent::Found(_) if searches < SEARCHES => searches += 1,
+                Lent::Scarce(_) if searches < SEARCHES && backoff.again().await => searches += MET,
+                Lent::Empty(short) | Lent::Found(short) | Lent::Scarce(short) => {
+                    return Err(spent(short, &chain, worst_case));
+                }
                 Lent::Again if backoff.again().await => {}
                 Lent::Again => return Err(Refusal::Unavailable),
             }

@@ -162,6 +162,20 @@ impl World {
         assert_eq!(self.exposed().await, Spend { settled: outcome.settled, reserved: Usd::ZERO });
     }
 
+    /// One caller who asks for what is left, a cent at a time, until there is no cent.
+    async fn drain(&self) -> Usd {
+        let (ledger, mut rest) = (self.ledger(), Usd::ZERO);
+        for n in 0.. {
+            sleep(Duration::from_secs(1)).await;
+            let trial = Trial::new(format!("call_rest{n}"), "0.01");
+            let asked = trial.reserve_under(&ledger, &self.keys[0], &self.load.bounds(), self.clock.now()).await;
+            let Ok(held) = asked else { break };
+            ledger.settle(&held, &record(&held.call, trial.worst)).await.unwrap();
+            rest = rest.saturating_add(trial.worst);
+        }
+        rest
+    }
+
     /// What the team has spent and holds, read past all limits.
     async fn exposed(&self) -> Spend {
         let ledger = Ledger::new(Arc::new(self.table.items.clone()), self.names.clone(), self.clock.clone());
@@ -210,8 +224,7 @@ impl Outcome {
             let took = self.admitted.get(self.admitted.len() * share / 1000).copied().unwrap_or_default();
             took.as_millis()
         };
-        let Trouble { throttled, conflicts, transactions } = world.table.trouble();
-        let bill = world.table.items.bill();
+        let Trouble { throttled, conflicts, transactions, requests, write_units } = world.table.trouble();
         let each = |count: u64| count as f64 / f64::from(calls);
         println!(
             "{} calls/s, {} keys, {} instances: {} of {calls} refused by the store, {} for want of money; admitted in \
@@ -225,8 +238,8 @@ impl Outcome {
             at(500),
             at(990),
             at(999),
-            each(bill.calls),
-            each(bill.write_units),
+            each(requests),
+            each(write_units),
         );
     }
 }
@@ -256,6 +269,21 @@ async fn m15_a_key_that_nobody_funded_becomes_hot_at_once() {
     let load = Load { funded: false, ..Load::default() };
     let outcome = run(&World::new(load).await).await;
     assert!(is_rare(outcome.unavailable, load));
+}
+
+#[tokio::test(start_paused = true)]
+async fn m2_m15_a_budget_that_runs_out_under_load_is_spent_to_the_end_and_never_beyond() {
+    for keys in [1, 10] {
+        let load = Load { budget: "22", keys, seconds: 16, ..Load::default() };
+        let world = World::new(load).await;
+        let outcome = run(&world).await;
+        assert!(outcome.unavailable * 400 <= load.calls() && outcome.spent > 0);
+        assert!(outcome.most <= usd("22"));
+        let rest = world.drain().await;
+        let settled = outcome.settled.saturating_add(rest);
+        assert!(settled > usd("21.99") && settled <= usd("22"), "{settled}");
+        world.balances(&Outcome { settled, ..outcome }).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,9 @@ pub struct Trouble {
     pub throttled: u64,
     pub conflicts: u64,
     pub transactions: u64,
+    /// Asked of the table through these limits, in all.
+    pub requests: u64,
+    pub write_units: u64,
 }
 
 #[derive(Default)]
@@ -74,6 +77,7 @@ impl Limited {
     /// May these items be written now? Whoever may not is told why.
     fn enter(&self, places: &[Place]) -> Result<(), TableError> {
         let mut state = self.state.lock().unwrap();
+        state.trouble.requests += 1;
         if places.iter().any(|place| state.locked.contains(place)) {
             state.trouble.conflicts += 1;
             return Err(TableError::Conflict);
@@ -89,6 +93,7 @@ impl Limited {
     fn charge(&self, places: &[Place], before: Bill) {
         let units = (self.items.bill().write_units - before.write_units) as f64 / places.len() as f64;
         let mut state = self.state.lock().unwrap();
+        state.trouble.write_units += self.items.bill().write_units - before.write_units;
         for place in places {
             *state.writes.left(place, WRITE_UNITS) -= units;
         }
@@ -116,6 +121,7 @@ impl Limited {
 
     async fn reading<A>(&self, pk: &str, read: impl Future<Output = Result<A, TableError>>) -> Result<A, TableError> {
         sleep(READ).await;
+        self.state.lock().unwrap().trouble.requests += 1;
         if *self.state.lock().unwrap().reads.left(&pk.to_owned(), HALF_READ_UNITS) < 1.0 {
             self.state.lock().unwrap().trouble.throttled += 1;
             return Err(TableError::Throttled);
