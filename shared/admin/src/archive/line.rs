@@ -25,7 +25,7 @@ struct Line<'c> {
 #[derive(Serialize)]
 struct Corrected {
     state: &'static str,
-    cost_usd: String,
+    cost_usd: Option<String>,
     ended_at: String,
 }
 
@@ -47,7 +47,7 @@ pub fn of_change(entry: &Entry) -> String {
 pub fn of(number: &SequenceNumber, image: &CallImage) -> String {
     let corrects = image.old.as_ref().map(|old| Corrected {
         state: old.record.state.name(),
-        cost_usd: old.record.cost.to_string(),
+        cost_usd: old.record.known_cost().map(|cost| cost.to_string()),
         ended_at: old.record.ended_at.rfc3339(),
     });
     let line = Line { record: "call", sequence: number.as_str(), call: shown(&image.new), corrects };

@@ -28,7 +28,8 @@ pub struct Shown<'c> {
     id: &'c str,
     key_id: &'c str,
     state: &'static str,
-    cost_usd: String,
+    /// `null` if it is not known.
+    cost_usd: Option<String>,
     /// The model had no price: the cost is not known.
     unpriced: bool,
     over_rate: bool,
@@ -156,7 +157,7 @@ pub fn shown(call: &CallItem) -> Shown<'_> {
         id: record.call.as_str(),
         key_id: call.key.as_str(),
         state: record.state.name(),
-        cost_usd: record.cost.to_string(),
+        cost_usd: record.known_cost().map(|cost| cost.to_string()),
         unpriced: record.unpriced,
         over_rate: record.over_rate,
         held_usd: call.held.to_string(),

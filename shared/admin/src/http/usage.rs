@@ -54,7 +54,8 @@ struct Line {
     estimated_requests: i128,
     /// Requests without a price: their cost is not in `cost_usd`.
     unpriced_requests: i128,
-    cost_usd: String,
+    /// `null` if none of it is known.
+    cost_usd: Option<String>,
 }
 
 /// The answer as JSON.
@@ -176,7 +177,7 @@ impl Line {
             reasoning_tokens: total.reasoning,
             estimated_requests: total.estimated,
             unpriced_requests: total.unpriced,
-            cost_usd: total.cost.to_string(),
+            cost_usd: total.known_cost().map(|cost| cost.to_string()),
         }
     }
 }

@@ -276,6 +276,35 @@ async fn a4_changes_come_in_any_number_and_a_run_that_failed_goes_on_where_it_wa
 }
 
 #[test]
+fn the_dashboard_shows_metrics_that_are_told_and_under_the_dimensions_they_are_told_by() {
+    let lines = Metrics::of("gate").lines(&[image(1)], start());
+    let told: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<&Value> = told.iter().map(|line| &line["_aws"]["CloudWatchMetrics"][0]).collect();
+    let schemas: Vec<String> = told
+        .iter()
+        .map(|metric| {
+            let dimensions = metric["Dimensions"][0].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+            format!("{{{},{}}}", metric["Namespace"].as_str().unwrap(), dimensions.collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    let names: Vec<&str> =
+        told[0]["Metrics"].as_array().unwrap().iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+    let dashboard = include_str!("../../../../infra/observability.yaml");
+    let searches: Vec<&str> =
+        dashboard.split("SEARCH('").skip(1).map(|rest| rest.split('\'').next().unwrap()).collect();
+    assert!(!searches.is_empty());
+    for search in &searches {
+        let (schema, rest) = search.split_once(' ').unwrap();
+        assert!(schemas.iter().any(|told| told == schema), "{search}: {schemas:?}");
+        let name = rest.split("MetricName=\\\"").nth(1).unwrap().split('\\').next().unwrap();
+        assert!(names.contains(&name), "{search}: {names:?}");
+    }
+    for name in names {
+        assert!(searches.iter().any(|search| search.contains(name)), "nobody sees {name}");
+    }
+}
+
+#[test]
 fn x4_metrics_name_so_many_teams_and_call_the_rest_other() {
     let metrics = Metrics::of("gate");
     let of_team = |n: u64| {

@@ -60,6 +60,27 @@ async fn usage_by_key_and_by_model_are_two_sums_of_the_same_calls() {
 }
 
 #[tokio::test]
+async fn m4_what_has_no_price_is_nowhere_said_to_cost_nothing() {
+    let world = World::new().await;
+    let key = world.key(json!({ "name": "a" })).await;
+    let mut image = world.spend(&key, "call_1", "0").await;
+    image.new.record.unpriced = true;
+    image.new.record.model = "unheard-of".to_owned();
+    count(&world, 1, image).await;
+    let usage = world.get("/admin/v1/usage?group_by=model").await;
+    let line = &usage.json["data"][0];
+    assert_eq!((&line["cost_usd"], &line["unpriced_requests"]), (&json!(null), &json!(1)), "{}", usage.text);
+    let csv = world.get("/admin/v1/usage?group_by=model&format=csv").await.text;
+    assert!(csv.lines().nth(1).unwrap().ends_with(",1,"), "{csv}");
+    let focus = world.get("/admin/v1/usage?format=focus").await.text;
+    let rows: Vec<Vec<&str>> = focus.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows[0][0], rows[1][0], *rows[1].last().unwrap()), ("BilledCost", "", "1"), "{focus}");
+    count(&world, 2, world.spend(&key, "call_2", "0.5").await).await;
+    let total = world.get("/admin/v1/usage?group_by=day").await;
+    assert_eq!(total.json["data"][0]["cost_usd"], "0.5", "what is known is said");
+}
+
+#[tokio::test]
 async fn usage_without_parameters_is_the_last_thirty_days_by_day() {
     let (world, ..) = used().await;
     let answer = world.get("/admin/v1/usage").await;

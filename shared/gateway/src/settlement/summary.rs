@@ -14,7 +14,7 @@ pub fn log(record: &CallRecord, api: Api, key: &VirtualKey, kept: bool) {
         gen_ai.usage.input_tokens = record.usage.prompt(),
         gen_ai.usage.output_tokens = record.usage.output,
         usage.source = record.usage_source.name(),
-        cost.usd = %record.cost,
+        cost.usd = record.known_cost().map(tracing::field::display),
         cost.known = !record.unpriced,
         state = record.state.name(),
         status = record.status,

@@ -30,6 +30,11 @@ pub struct Total {
 type Fields = [(&'static str, &'static str, &'static str, i128); 10];
 
 impl Total {
+    /// What the calls cost; `None` if no cost of any is known, which is not the same as nothing.
+    pub fn known_cost(&self) -> Option<Usd> {
+        (self.unpriced == 0 || self.cost != Usd::ZERO).then_some(self.cost)
+    }
+
     /// What one call record adds.
     pub fn of_call(item: &CallItem) -> Self {
         let (record, usage) = (&item.record, &item.record.usage);

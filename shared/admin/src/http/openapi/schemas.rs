@@ -204,7 +204,7 @@ const OTHERS: &[(&str, Fields, &[&str])] = &[
             ("id", Text),
             ("key_id", Text),
             ("state", Word(&["settled", "released", "expired"])),
-            ("cost_usd", Money),
+            ("cost_usd", MaybeMoney),
             ("unpriced", Flag),
             ("over_rate", Flag),
             ("held_usd", Money),

@@ -41,7 +41,12 @@ fn numbers(total: &Total) -> [String; 10] {
     ]
     .map(|count| count.to_string());
     let [a, b, c, d, e, f, g, h, i] = counts;
-    [a, b, c, d, e, f, g, h, i, total.cost.to_string()]
+    [a, b, c, d, e, f, g, h, i, cost(total)]
+}
+
+/// In dollars; empty if it is not known.
+pub fn cost(total: &Total) -> String {
+    total.known_cost().map(|cost| cost.to_string()).unwrap_or_default()
 }
 
 /// One line, ended as RFC 4180 wants it.

@@ -72,7 +72,7 @@ fn line(day: Timestamp, row: &Row) -> Option<String> {
 fn value(column: &str, day: Timestamp, cell: &Cell, total: &Total) -> String {
     let input = total.input + total.cache_read + total.cache_write;
     let text = match column {
-        "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => return total.cost.to_string(),
+        "BilledCost" | "ContractedCost" | "EffectiveCost" | "ListCost" => return csv::cost(total),
         "BillingAccountId" | "BillingAccountName" => or(&cell.organization, "default"),
         "BillingAccountType" => "Organization",
         "BillingCurrency" | "PricingCurrency" => "USD",
