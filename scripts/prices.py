@@ -26,7 +26,8 @@ A line of prices.tsv is `kind/model`, a tab, and space-separated facts. Prices a
     i o r w h t      input, output, cache read, cache write (5 minutes), cache write (1 hour), reasoning
     q                once per request
     g G a A          image tokens in and out, audio tokens in and out
-    y x d e          a search unit; a character spoken; a second of audio heard, and made
+    y x d e          a search unit, or a search of the web; a character spoken; a second of audio heard, and made
+    Y                an answer for which the web was searched, however often
     v z              an image looked at; an image made
     #Q:S,N           an image of quality Q and size S (either may be empty) costs N
     c m p            context window, most output tokens, shortest cacheable prefix (tokens)
@@ -151,6 +152,15 @@ def unit_prices(row, rounding):
     return units
 
 
+def search_price(row, rounding):
+    """{letter: picodollars} of what a chat's provider asks for searches of the web: the dearest of its sizes."""
+    prices = (row.get("other_prices_usd") or {}).get("search_context_cost_per_query") or {}
+    price = max((Decimal(price) for price in prices.values()), default=0)
+    google = row["provider"] in ("gemini", "vertex_ai-language-models")
+    each = not google or (row.get("facts") or {}).get("web_search_billing_unit") == "per_query"
+    return {"y" if each else "Y": rounding.pico(price)} if price else {}
+
+
 def picture_of(row, rounding):
     """(model, name, picodollars) of a row that prices one quality and size of a model's images, or nothing."""
     found = PICTURE.match(row["model"])
@@ -191,12 +201,12 @@ def facts_of(row, rounding):
         return None
     plain.setdefault("o", 0)
     request = (row.get("other_prices_usd") or {}).get("input_cost_per_request")
-    units = unit_prices(row, rounding) if row["mode"] == "embedding" else {}
-    units = {letter: price for letter, price in units.items() if letter in "gav"}
+    kept = {"chat": "aA", "embedding": "gav"}.get(row["mode"], "")
+    units = {letter: price for letter, price in unit_prices(row, rounding).items() if letter in kept}
     if plain["i"] == 0 and plain["o"] == 0:
         # A table's zero mostly means "not known"; only what is free by the provider's own word stays.
         return {"free": ""} if row["mode"] == "moderation" else None
-    facts = plain | units
+    facts = plain | units | (search_price(row, rounding) if row["mode"] in ("chat", "responses") else {})
     if request:
         facts["q"] = rounding.pico(Decimal(request))
     known = row.get("facts") or {}

@@ -22,6 +22,7 @@ mod media;
 mod models;
 mod parameters;
 mod passthrough;
+mod prices;
 mod rates;
 mod responses;
 mod routes;

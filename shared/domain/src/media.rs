@@ -9,7 +9,7 @@ pub struct Units {
     pub characters: u64,
     /// Milliseconds of audio heard or spoken.
     pub audio_ms: u64,
-    /// Search units of a reranker: a query over up to a hundred documents.
+    /// Search units of a reranker: a query over up to a hundred documents. Of a chat: searches of the web by the provider.
     pub searches: u64,
     /// The part of the prompt tokens that was images.
     pub input_image_tokens: u64,

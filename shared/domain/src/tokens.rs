@@ -3,6 +3,8 @@
 //! Providers disagree: OpenAI counts cached tokens inside the prompt, Anthropic and Bedrock beside it.
 //! Codecs bring both to [`Usage`], whose fields never overlap except where said.
 
+use crate::media::Units;
+
 /// What a call used. The four input classes are disjoint and add up to the whole prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -46,6 +48,12 @@ pub struct UsageUpdate {
     pub reasoning: Option<u64>,
     /// The tier that serves it.
     pub tier: Option<Tier>,
+    /// The part of the prompt that was sounds, which may cost more.
+    pub audio: Option<u64>,
+    /// The part of `output` that was sounds.
+    pub audio_output: Option<u64>,
+    /// How often the provider searched the web for the answer, which it bills.
+    pub searches: Option<u64>,
     /// The provider reported something that cannot be usage: negative, fractional, overflowing [M13].
     pub anomalous: bool,
 }
@@ -100,6 +108,9 @@ impl UsageSoFar {
         so_far.output = update.output.or(so_far.output);
         so_far.reasoning = update.reasoning.or(so_far.reasoning);
         so_far.tier = update.tier.or(so_far.tier);
+        so_far.audio = update.audio.or(so_far.audio);
+        so_far.audio_output = update.audio_output.or(so_far.audio_output);
+        so_far.searches = update.searches.or(so_far.searches);
         so_far.anomalous |= update.anomalous;
     }
 
@@ -130,6 +141,18 @@ impl UsageSoFar {
         self.0.tier
     }
 
+    /// What was used beside plain tokens, if anything was.
+    pub fn units(&self) -> Option<Units> {
+        let said = |count: Option<u64>| count.unwrap_or(0);
+        let units = Units {
+            input_audio_tokens: said(self.0.audio),
+            output_audio_tokens: said(self.0.audio_output),
+            searches: said(self.0.searches),
+            ..Units::default()
+        };
+        (!units.is_empty()).then_some(units)
+    }
+
     /// The provider said something that cannot be usage [M13].
     pub fn anomalous(&self) -> bool {
         self.0.anomalous
@@ -147,6 +170,9 @@ impl From<Usage> for UsageUpdate {
             output: Some(usage.output),
             reasoning: Some(usage.reasoning),
             tier: None,
+            audio: None,
+            audio_output: None,
+            searches: None,
             anomalous: false,
         }
     }
@@ -163,6 +189,16 @@ mod tests {
         so_far.merge(&UsageUpdate { output: Some(7), ..Default::default() });
         so_far.merge(&UsageUpdate { output: Some(7), ..Default::default() });
         assert_eq!(so_far.reported(), Some(Usage { input: 10, output: 7, ..Default::default() }));
+    }
+
+    #[test]
+    fn s6_searches_and_sounds_do_not_add_up_over_a_stream() {
+        let mut so_far = UsageSoFar::default();
+        assert_eq!(so_far.units(), None);
+        so_far.merge(&UsageUpdate { searches: Some(1), audio: Some(40), ..Default::default() });
+        so_far.merge(&UsageUpdate { searches: Some(2), ..Default::default() });
+        let expected = Units { searches: 2, input_audio_tokens: 40, ..Units::default() };
+        assert_eq!(so_far.units(), Some(expected));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! admit(): how much. After it, money is held.
 
-use crate::call::{About, Admitted, Call, Caller, Plan};
+use crate::{
+    call::{About, Admitted, Call, Caller, Plan},
+    pricing::chat::{self, Most},
+};
 use domain::{
     Clock, Error, Kind, Retry, Usd,
     call::{Ask, Reservation},
@@ -102,10 +105,8 @@ fn fitting_cap(remaining: Usd, plan: &Plan) -> Option<u64> {
     let fits = |cap: u64| {
         plan.targets.iter().all(|target| {
             target.rates.as_ref().is_none_or(|rates| {
-                let prices = rates.dearest(plan.input_bound, config::prices::Tier::Priority);
-                let input = prices.dearest_input().saturating_times(plan.input_bound);
-                let output = prices.dearest_output().saturating_times(cap);
-                input.saturating_add(output).saturating_add(rates.per_request.unwrap_or(Usd::ZERO)) <= remaining
+                let most = Most { input: plan.input_bound, output: cap, media: true };
+                chat::most(rates, most) <= remaining
             })
         })
     };

@@ -21,8 +21,8 @@ pub mod identity;
 mod listing;
 /// The gateway in force.
 pub mod live;
-/// What services cost: arithmetic only.
-mod pricing;
+/// What calls cost: arithmetic only.
+pub mod pricing;
 /// The attempts.
 pub mod relay;
 /// Where the call may go, and the worst it could cost.

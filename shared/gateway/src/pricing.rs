@@ -1,5 +1,8 @@
 //! What services cost, before and after: tokens, images, sounds, searches. Integers only.
 
+/// What a chat costs.
+pub mod chat;
+
 use crate::call::Asked;
 use config::{Rates, prices::Tier};
 use dialects::codec::estimate_tokens;

@@ -22,6 +22,9 @@ mod summary;
 /// So many calls that could not be recorded are recorded with the next one that can.
 const MENDED_AT_ONCE: usize = 8;
 
+/// The most searches of the web that an answer is believed to have taken [M13].
+const MOST_SEARCHES: u64 = 1_000;
+
 /// Everything settling a call needs, whenever and wherever its answer ends.
 pub struct Settlement {
     ledger: Arc<Ledger>,
@@ -173,7 +176,8 @@ impl Settlement {
     /// it probably used.
     fn with_units(&self, metered: Metered) -> Metered {
         if self.about.api.service().is_none() {
-            return metered;
+            let units = metered.units.map(|units| Units { searches: units.searches.min(MOST_SEARCHES), ..units });
+            return Metered { units, ..metered };
         }
         let (likely, most, said) = (self.about.likely, self.about.most, metered.units.unwrap_or_default());
         let believed = |said: u64, likely: u64, most: u64| {

@@ -22,7 +22,7 @@ raw! {
         reasoning_output: Decimal,
         /// US dollars for each request, whatever its length.
         per_request: Decimal,
-        /// US dollars for each search unit of a reranker.
+        /// US dollars for each search unit of a reranker, and for each search of the web that a chat's provider makes.
         per_search: Decimal,
         /// US dollars for each image made.
         per_image: Decimal,

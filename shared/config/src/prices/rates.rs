@@ -43,11 +43,12 @@ impl Rates {
         Rates { free: true, ..Rates::default() }
     }
 
-    /// Whether plain tokens are all that a call of chat is billed by. What makes images or sounds is not priced by them.
+    /// Whether tokens, of text and of sounds, are all that a call of chat is billed by. What makes images is not priced by
+    /// them.
     pub fn price_chat(&self) -> bool {
         let tokens = self.free || self.input > Usd::ZERO || self.output > Usd::ZERO;
         let units = &self.units;
-        let makes = [units.image, units.image_token_out, units.audio_token_out, units.second_out];
+        let makes = [units.image, units.image_token_out, units.second_out];
         tokens && makes.iter().all(Option::is_none) && units.pictures.is_empty()
     }
 
@@ -102,6 +103,10 @@ impl Rates {
             self.max_output = listed.max_output;
             self.prompt_cache_min_tokens = listed.prompt_cache_min_tokens;
             self.supports = listed.supports;
+            if listed.price_chat() && self.units.search.is_none() {
+                // A price of tokens says nothing of searches.
+                (self.units.search, self.units.grounded) = (listed.units.search, listed.units.grounded);
+            }
         }
         self
     }

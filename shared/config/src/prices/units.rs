@@ -5,8 +5,10 @@ use domain::{Usd, media::Picture};
 /// What one model asks for units. Absent: not stated, not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitRates {
-    /// A search unit of a reranker.
+    /// A search unit of a reranker; of a chat, a search of the web that the provider makes for it.
     pub search: Option<Usd>,
+    /// An answer of a chat for which the web was searched, however often.
+    pub grounded: Option<Usd>,
     /// A character spoken.
     pub character: Option<Usd>,
     /// A second of audio heard.
@@ -61,6 +63,7 @@ impl UnitRates {
     pub(super) fn raised(&mut self, raise: impl Fn(&mut Usd)) {
         let own = [
             &mut self.search,
+            &mut self.grounded,
             &mut self.character,
             &mut self.second_in,
             &mut self.second_out,
@@ -78,6 +81,7 @@ impl UnitRates {
     pub(super) fn place(&mut self, letter: &str) -> Option<&mut Option<Usd>> {
         Some(match letter {
             "y" => &mut self.search,
+            "Y" => &mut self.grounded,
             "x" => &mut self.character,
             "d" => &mut self.second_in,
             "e" => &mut self.second_out,

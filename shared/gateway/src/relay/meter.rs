@@ -65,7 +65,7 @@ impl Meter {
     pub fn metered(&self, request_bytes: usize) -> Metered {
         match self.said.reported() {
             Some(usage) => {
-                Metered { usage, source: Some(UsageSource::Reported), units: self.units, tier: self.said.tier() }
+                Metered { usage, source: Some(UsageSource::Reported), units: self.beside(), tier: self.said.tier() }
             }
             None => self.cut(request_bytes),
         }
@@ -80,7 +80,12 @@ impl Meter {
             true => estimate,
             false => Usage { output: estimate.output.max(known.output), ..known },
         };
-        Metered { usage, source: Some(UsageSource::Estimated), units: self.units, tier: self.said.tier() }
+        Metered { usage, source: Some(UsageSource::Estimated), units: self.beside(), tier: self.said.tier() }
+    }
+
+    /// What was used beside plain tokens: a service counts it by itself, a chat with its tokens.
+    fn beside(&self) -> Option<Units> {
+        self.units.or_else(|| self.said.units())
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::{
     call::{Caller, Request},
+    pricing::chat::{self, Most},
     target::ResolvedTarget,
 };
-use config::{Config, Rates, prices::Tier};
+use config::{Config, Rates};
 use dialects::codec::estimate_tokens;
 use domain::{Error, Kind, Usd};
 use std::sync::Arc;
@@ -57,12 +58,7 @@ fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, caller: &Ca
     let input = input_bound(rates, request);
     let cap = output_cap(rates, default_cap, request, input, caller);
     let output = cap.unwrap_or(0).saturating_mul(request.head.n.max(1));
-    let prices = rates.dearest(input, Tier::Priority);
-    let worst_case = prices
-        .dearest_input()
-        .saturating_times(input)
-        .saturating_add(prices.dearest_output().saturating_times(output))
-        .saturating_add(rates.per_request.unwrap_or(Usd::ZERO));
+    let worst_case = chat::most(rates, Most { input, output, media: request.head.media });
     let likely_input = estimate_tokens(request.bytes).min(input);
     Bounds {
         worst_case,

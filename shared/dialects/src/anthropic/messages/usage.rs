@@ -20,6 +20,9 @@ pub fn read(usage: &Node<'_>) -> UsageUpdate {
         said.reasoning = count(details, "thinking_tokens", &mut said.anomalous);
     }
     said.tier = usage.str_of("service_tier").map(Tier::named);
+    if let Some(tools) = usage.get("server_tool_use") {
+        said.searches = count(tools, "web_search_requests", &mut said.anomalous);
+    }
     said
 }
 
@@ -122,6 +125,15 @@ mod tests {
                 {"type":"message","input_tokens":181,"output_tokens":8,"cache_read_input_tokens":0}]}"#,
         );
         assert_eq!((usage.input, usage.output, usage.cache_read), (Some(281), Some(91), Some(5)));
+    }
+
+    #[test]
+    fn searches_of_the_web_are_counted_beside_the_tokens() {
+        let usage = said(
+            r#"{"input_tokens":105,"output_tokens":8,"server_tool_use":{"web_search_requests":2,"web_fetch_requests":1}}"#,
+        );
+        assert_eq!((usage.searches, usage.anomalous), (Some(2), false));
+        assert_eq!(said(r#"{"input_tokens":1,"server_tool_use":null}"#).searches, None);
     }
 
     #[test]

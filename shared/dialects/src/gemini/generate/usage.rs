@@ -23,6 +23,9 @@ pub fn of(body: &Node<'_>) -> UsageUpdate {
         output: output(visible, thoughts),
         reasoning: thoughts,
         tier: tier(node),
+        audio: sounds(node, "promptTokensDetails"),
+        audio_output: sounds(node, "candidatesTokensDetails"),
+        searches: searches(body),
         anomalous,
         ..UsageUpdate::default()
     }
@@ -32,6 +35,22 @@ pub fn of(body: &Node<'_>) -> UsageUpdate {
 fn tier(usage: &Node<'_>) -> Option<Tier> {
     let names = ["serviceTier", "trafficType"].iter().filter_map(|name| fields::text(usage, name));
     names.map(Tier::named).next()
+}
+
+/// The part of these tokens that was sounds.
+fn sounds(usage: &Node<'_>, details: &str) -> Option<u64> {
+    let details = fields::get(usage, details)?.elements();
+    let sounds = details.iter().filter(|detail| fields::text(detail, "modality") == Some("AUDIO"));
+    sounds.filter_map(|detail| fields::get(detail, "tokenCount")?.as_integer()).reduce(u64::saturating_add)
+}
+
+/// How often the web was searched.
+fn searches(body: &Node<'_>) -> Option<u64> {
+    let candidates = fields::get(body, "candidates")?.elements();
+    let grounded = candidates.iter().filter_map(|candidate| fields::get(candidate, "groundingMetadata"));
+    let queries =
+        grounded.filter_map(|metadata| Some(fields::get(metadata, "webSearchQueries")?.elements().len() as u64));
+    queries.reduce(u64::saturating_add)
 }
 
 /// Zero is left out of protobuf's JSON: an answer that says nothing about output, and has none, used none.
@@ -87,6 +106,16 @@ mod tests {
         );
         assert_eq!((usage.input, usage.cache_read), (Some(47), Some(60)));
         assert_eq!((usage.output, usage.reasoning), (Some(25), Some(20)));
+    }
+
+    #[test]
+    fn searches_and_sounds_are_counted_beside_the_tokens() {
+        let body = br#"{"candidates":[{"groundingMetadata":{"webSearchQueries":["a","b"]}}],"usageMetadata":{
+            "promptTokenCount":100,"candidatesTokenCount":5,"promptTokensDetails":[
+            {"modality":"TEXT","tokenCount":60},{"modality":"AUDIO","tokenCount":40}]}}"#;
+        let usage = of(&parse_answer(body).unwrap());
+        assert_eq!((usage.searches, usage.audio, usage.input), (Some(2), Some(40), Some(100)));
+        assert_eq!(read(r#"{"promptTokenCount":1}"#).searches, None);
     }
 
     #[test]

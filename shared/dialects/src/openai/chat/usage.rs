@@ -7,7 +7,7 @@ use domain::tokens::{Tier, Usage, UsageSoFar, UsageUpdate};
 pub fn of(body: &Node<'_>) -> UsageUpdate {
     let usage = body.get("usage").or_else(|| body.get("x_groq").and_then(|groq| groq.get("usage")));
     let said = match usage {
-        Some(usage) if usage.is_object() => Reader::default().read(usage),
+        Some(usage) if usage.is_object() => UsageUpdate { searches: searches(body), ..Reader::default().read(usage) },
         Some(_) => UsageUpdate { anomalous: true, ..UsageUpdate::default() },
         None => UsageUpdate::default(),
     };
@@ -67,6 +67,7 @@ impl Reader {
             &[&["prompt_tokens_details", "cache_write_1h_tokens"], &["input_tokens_details", "cache_write_1h_tokens"]],
         );
         let audio = self.count(usage, &[&["prompt_tokens_details", "audio_tokens"]]);
+        let spoken = self.count(usage, &[&["completion_tokens_details", "audio_tokens"]]);
         let prompt = prompt.map(|prompt| whole_prompt(prompt, completion, audio, total));
         let input = Input::split(prompt, read, written, long);
         UsageUpdate {
@@ -78,9 +79,23 @@ impl Reader {
             output: completion.map(|completion| output(completion, prompt, reasoning, total)),
             reasoning,
             tier: None,
+            audio,
+            audio_output: spoken,
+            searches: None,
             anomalous: self.anomalous,
         }
     }
+}
+
+/// How often the web was searched for an answer in the words of responses: each search is an item of it.
+fn searches(body: &Node<'_>) -> Option<u64> {
+    let items = body.get("output")?.elements();
+    let is_search = |item: &&Node<'_>| {
+        let opens =
+            item.get("action").and_then(|action| action.str_of("type")).is_some_and(|action| action != "search");
+        item.str_of("type") == Some("web_search_call") && !opens
+    };
+    Some(items.iter().filter(is_search).count() as u64)
 }
 
 /// Mistral counts audio beside the prompt; its total proves it.
