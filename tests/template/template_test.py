@@ -321,8 +321,20 @@ def test_every_log_group_forgets(template):
     assert all(g["RetentionInDays"] == {"Ref": "LogRetentionDays"} for g in groups.values())
 
 
+def test_a1_a_gap_in_the_audit_alarms(observability):
+    (gaps,) = observability.of_type("AWS::Logs::MetricFilter").values()
+    (metric,) = gaps["MetricTransformations"]
+    root = Path(__file__).resolve().parents[2] / "shared/gateway/src"
+    said = (root / "settlement.rs").read_text() + (root / "admission.rs").read_text()
+    assert said.count(gaps["FilterPattern"].strip('"')) == 2, "what the filter looks for is not what is said"
+    alarms = observability.of_type("AWS::CloudWatch::Alarm").values()
+    (alarm,) = [a for a in alarms if a["MetricName"] == metric["MetricName"]]
+    assert alarm["Namespace"] == metric["MetricNamespace"] and alarm["Threshold"] == 1
+
+
 def test_l5_lag_dead_letters_errors_and_throttles_alarm(observability):
-    watched = {(a["MetricName"], a["Dimensions"][0]["Value"]["Ref"]) for a in observability.of_type("AWS::CloudWatch::Alarm").values()}
+    alarms = [a for a in observability.of_type("AWS::CloudWatch::Alarm").values() if "Dimensions" in a]
+    watched = {(a["MetricName"], a["Dimensions"][0]["Value"]["Ref"]) for a in alarms}
     for function in ("Router", "KeyAdmin", "UsageRollups", "BudgetAlerts"):
         assert {("Errors", function), ("Throttles", function)} <= watched
     for worker in ("UsageRollups", "BudgetAlerts"):
