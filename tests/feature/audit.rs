@@ -166,3 +166,17 @@ async fn a1_an_open_audit_alone_does_not_open_admission() {
     assert_eq!(portunus.chat("up-openai/gpt-4o", "hi").await.status, 503);
     assert_eq!(portunus.upstream.requests().len(), calls);
 }
+
+#[tokio::test]
+async fn a5_nothing_that_was_asked_or_answered_is_kept() {
+    let (portunus, seen) = watched().await;
+    let words = Generated { text: Some("c4nary-of-the-answer".to_owned()), chunks: Some(1), ..Generated::default() };
+    for streamed in [false, true] {
+        portunus.script(vec![Plan::answering(Answer::Generated(words.clone()))]);
+        let body = chat("up-openai/gpt-4o", "c4nary-of-the-prompt", streamed);
+        let reply = portunus.post("/v1/chat/completions", &body).await;
+        assert!(reply.status == 200 && reply.text().contains("c4nary"), "{}", reply.text());
+    }
+    let kept = seen.text();
+    assert!(kept.contains("CALL#") && !kept.contains("c4nary"), "{kept}");
+}

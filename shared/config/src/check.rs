@@ -141,7 +141,7 @@ fn check(raw: RawConfig, reader: &mut Reader) -> Option<Config> {
         response_metadata: raw.response_metadata.unwrap_or_default(),
         default_output_cap: output_cap(raw.default_output_cap, reader),
         budget: raw.budget.map(|budget| budget.check(reader)).unwrap_or_default(),
-        audit: raw.audit.map(RawAudit::check).unwrap_or_default(),
+        audit: raw.audit.map(|audit| audit.check(reader)).unwrap_or_default(),
         alerts: raw.alerts.map(|alerts| alerts.check(reader, &scope)).unwrap_or_default(),
         streams: raw.streams.map(|streams| streams.check(reader)).unwrap_or_default(),
         media: raw.media.map(|media| media.check(reader)).unwrap_or_default(),
