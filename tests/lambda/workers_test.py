@@ -3,9 +3,11 @@
 import copy
 import gzip
 import json
+import time
 
 import pytest
 from conftest import event, with_key
+from faults import LOST, REFUSED, Faults
 from router_test import CHAT
 
 
@@ -59,17 +61,85 @@ def test_l4_shards_count_side_by_side(stack):
     assert totals(stack) != once, "another shard's records are other records"
 
 
-def test_l5_a_record_that_cannot_be_read_holds_up_nobody(stack):
+def poison(batch: dict) -> dict:
+    """A call record without a cost, which nobody can read."""
+    record = copy.deepcopy(batch["Records"][0])
+    del record["dynamodb"]["NewImage"]["cost"]
+    record["dynamodb"]["SequenceNumber"] = "442158450000000001745099"
+    return record
+
+
+def letters(stack) -> list[dict]:
+    """What was put away as of no use."""
+    sqs, found = stack.emulator.client("sqs"), []
+    while messages := sqs.receive_message(QueueUrl=stack.dead_letters, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            found.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=stack.dead_letters, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def test_l5_a_record_that_cannot_be_read_is_put_away_whole_and_holds_up_nobody(stack):
     batch = event("table-stream.json")
-    poison = copy.deepcopy(batch["Records"][0])
-    del poison["dynamodb"]["NewImage"]["cost"]
-    poison["dynamodb"]["SequenceNumber"] = "442158450000000001745099"
+    record = poison(batch)
     with stack.start("usage-rollups") as rollups:
-        failures = answer(rollups, batch | {"Records": [poison, *batch["Records"]]})["batchItemFailures"]
-        assert failures == [{"itemIdentifier": "442158450000000001745099"}]
+        assert answer(rollups, batch | {"Records": [record, *batch["Records"]]})["batchItemFailures"] == []
         counted = totals(stack)
         assert answer(rollups, batch)["batchItemFailures"] == []
-    assert totals(stack) == counted
+    assert counted and totals(stack) == counted
+    (letter,) = letters(stack)
+    assert letter["record"] == record and letter["why"]
+
+
+def behind(stack, faults, function):
+    return stack.start(function, environment={"AWS_ENDPOINT_URL": faults.url})
+
+
+def until_done(function, batch) -> int:
+    """Gives a batch until all of it is dealt with, as the event source mapping would; says how often."""
+    for tries in range(1, 10):
+        if not answer(function, batch)["batchItemFailures"]:
+            return tries
+    raise AssertionError("the batch never ended")
+
+
+def test_l5_a_record_that_the_queue_does_not_take_comes_again(stack):
+    batch = event("table-stream.json")
+    sends = lambda method, path, target, body: target == "AmazonSQS.SendMessage"  # noqa: E731
+    with Faults(stack.emulator.url) as faults, behind(stack, faults, "usage-rollups") as rollups:
+        faults.meets(sends, [REFUSED] * 6)
+        assert until_done(rollups, batch | {"Records": [poison(batch), *batch["Records"]]}) > 1
+    assert {letter["sequence"] for letter in letters(stack)} == {"442158450000000001745099"}
+
+
+@pytest.mark.parametrize("kinds", [[REFUSED], [LOST], [REFUSED, LOST, REFUSED, LOST, LOST, REFUSED]])
+def test_a2_every_call_is_archived_and_counted_once_though_objects_are_refused_and_answers_lost(stack, kinds):
+    batch = event("table-stream.json")
+    puts = lambda method, path, target, body: method == "PUT" and "/audit/dt=" in path  # noqa: E731
+    writes = lambda method, path, target, body: target.endswith(("UpdateItem", "TransactWriteItems"))  # noqa: E731
+    with Faults(stack.emulator.url) as faults, behind(stack, faults, "usage-rollups") as rollups:
+        faults.meets(puts, kinds)
+        faults.meets(writes, kinds)
+        until_done(rollups, batch)
+        assert not faults.waiting and sorted(faults.met) == sorted(kinds * 2)
+        once = totals(stack)
+        assert answer(rollups, batch)["batchItemFailures"] == []
+    calls = [record["dynamodb"]["NewImage"]["pk"]["S"].removeprefix("CALL#") for record in batch["Records"]]
+    assert sorted(line["id"] for line in archived(stack)) == sorted(calls)
+    days = [total for (pk, sk), total in once.items() if pk.startswith("ROLL#D#") and sk.startswith("KEY#")]
+    assert sum(int(total["calls"]) for total in days) == len(calls) and totals(stack) == once
+
+
+def test_a4_what_admins_changed_is_archived_by_the_schedule_once(stack):
+    at = int((time.time() - 600) * 1000)
+    day = time.strftime("%Y-%m-%d", time.gmtime(at / 1000))
+    texts = {"request": "req_1", "actor_kind": "root_admin_key", "actor_id": "", "action": "key.create", "object": "key/key_1"}
+    entry = {"pk": {"S": f"AUDIT#{day}"}, "sk": {"S": f"{at:014}#req_1"}, "at": {"N": str(at)}}
+    stack.dynamodb.put_item(TableName=stack.tables["keys"], Item=entry | {name: {"S": text} for name, text in texts.items()})
+    with stack.start("usage-rollups") as rollups:
+        assert [answer(rollups, event("schedule.json"))["changes"] for _ in range(2)] == [1, 0]
+    (line,) = archived(stack)
+    assert (line["record"], line["action"], line["object"]) == ("admin_change", "key.create", "key/key_1")
 
 
 def test_an_empty_window_and_a_stranger_s_event(stack):

@@ -10,6 +10,7 @@ mod dead_letters;
 mod door;
 mod escalation;
 mod faults;
+mod following;
 mod groups;
 mod keys;
 mod office;
