@@ -10,11 +10,13 @@
     reason = "the functions that tests share are tests too"
 )]
 
+mod recorded;
+
 use dialects::{
     codec::{Codec, Envelope, Reply, Target, Will, codec},
     count::count,
     error::{Refusal, read},
-    framing::{Frame, Framing, sse},
+    framing::{Frame, sse},
     head::copy,
     json::{parse, parse_answer},
 };
@@ -24,47 +26,28 @@ use domain::{
     event::{Delta, Event, Grammar, Open},
     tokens::UsageSoFar,
 };
+use recorded::{Case, cases, damaged_requests, damaged_streams_keep_to_the_grammar, same_for_every_cut};
 use serde_json::Value;
-use std::{fs, path::Path};
 
-struct Case {
-    name: String,
-    exchange: Value,
+fn request(case: &Case) -> Option<&Value> {
+    case.json.pointer("/request/body").filter(|body| body.is_object())
 }
 
-impl Case {
-    fn request(&self) -> Option<&Value> {
-        self.exchange.pointer("/request/body").filter(|body| body.is_object())
-    }
-
-    fn status(&self) -> u64 {
-        self.exchange["response"]["status"].as_u64().unwrap()
-    }
-
-    fn answer(&self) -> Option<&Value> {
-        self.exchange.pointer("/response/body")
-    }
-
-    /// The bytes of the recorded stream; where only payloads were recorded, as the events they came in.
-    fn stream(&self) -> Option<String> {
-        if let Some(text) = self.exchange["response"]["sse"].as_str() {
-            return Some(text.to_owned());
-        }
-        let chunks = self.exchange["response"]["chunks"].as_array()?;
-        Some(chunks.iter().map(|chunk| sse::event(chunk["type"].as_str(), &chunk.to_string())).collect())
-    }
+fn answer(case: &Case) -> Option<&Value> {
+    case.json.pointer("/response/body")
 }
 
-fn cases(folder: &str) -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(folder);
-    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    names.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    names.sort();
-    let read = |path: &Path| Case {
-        name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-        exchange: serde_json::from_slice(&fs::read(path).unwrap()).unwrap(),
-    };
-    names.iter().map(|path| read(path)).collect()
+/// The bytes of the recorded stream; where only payloads were recorded, as the events they came in.
+fn stream(case: &Case) -> Option<String> {
+    if let Some(text) = case.json["response"]["sse"].as_str() {
+        return Some(text.to_owned());
+    }
+    let chunks = case.json["response"]["chunks"].as_array()?;
+    Some(chunks.iter().map(|chunk| sse::event(chunk["type"].as_str(), &chunk.to_string())).collect())
+}
+
+fn streams() -> Vec<(String, Vec<u8>)> {
+    recorded::streams_as("anthropic.messages", |case| Some(stream(case)?.into_bytes()))
 }
 
 fn wire() -> &'static dyn Codec {
@@ -85,7 +68,7 @@ const NOT_ANSWERED: &str = "tool-result--anthropic-completion-tools-call-with-to
 fn every_request_passes_through_with_every_value_and_in_its_order() {
     let mut ran = 0;
     for case in cases("anthropic.messages") {
-        let Some(request) = case.request() else { continue };
+        let Some(request) = request(&case) else { continue };
         let text = serde_json::to_string_pretty(request).unwrap();
         let body = parse(text.as_bytes()).unwrap();
         let same: Value = serde_json::from_str(&copy(&body, &[])).unwrap();
@@ -109,7 +92,7 @@ fn every_request_passes_through_with_every_value_and_in_its_order() {
 fn every_request_survives_translation_to_its_own_wire() {
     let mut ran = 0;
     for case in cases("anthropic.messages") {
-        let Some(request) = case.request() else { continue };
+        let Some(request) = request(&case) else { continue };
         let text = request.to_string();
         let decoded = wire().decode_request(&parse(text.as_bytes()).unwrap(), &Envelope::default());
         if case.name == NOT_A_REQUEST {
@@ -162,7 +145,7 @@ fn comparable(mut request: Request) -> Request {
 fn every_count_of_tokens_is_read() {
     let mut ran = 0;
     for case in cases("anthropic.count_tokens") {
-        let text = case.request().unwrap().to_string();
+        let text = request(&case).unwrap().to_string();
         let body = parse(text.as_bytes()).unwrap();
         let request = count(Wire::AnthropicMessages)
             .unwrap()
@@ -170,7 +153,7 @@ fn every_count_of_tokens_is_read() {
             .unwrap_or_else(|problem| panic!("{}: {problem:?}", case.name));
         assert!(dialects::estimate::estimate_input_tokens(&request) > 0, "{}", case.name);
         if case.status() == 200 {
-            let answer = case.answer().unwrap();
+            let answer = answer(&case).unwrap();
             let text = answer.to_string();
             let tokens = count(Wire::AnthropicMessages)
                 .unwrap()
@@ -190,7 +173,7 @@ fn every_count_of_tokens_is_read() {
 fn every_answer_survives_translation_to_its_own_wire() {
     let mut ran = 0;
     for case in cases("anthropic.messages") {
-        let Some(answer) = case.answer().filter(|_| case.status() == 200) else { continue };
+        let Some(answer) = answer(&case).filter(|_| case.status() == 200) else { continue };
         let text = answer.to_string();
         let decoded = wire().decode_response(&parse_answer(text.as_bytes()).unwrap()).unwrap();
         let mut usage = UsageSoFar::default();
@@ -302,34 +285,33 @@ fn billed(objects: &[&Value]) -> Usage {
 // ---- streams ----
 
 #[test]
-fn every_stream_reads_the_same_however_its_bytes_are_cut() {
-    let (mut ran, mut cuts) = (0, 0);
-    for case in cases("anthropic.messages") {
-        let Some(stream) = case.stream() else { continue };
-        let bytes = stream.as_bytes();
-        let whole = frames(&[bytes]);
-        let singly: Vec<&[u8]> = bytes.chunks(1).collect();
-        assert_eq!(frames(&singly), whole, "{}", case.name);
-        let step = if bytes.len() < 8192 { 1 } else { bytes.len() / 24 };
-        for at in (0..=bytes.len()).step_by(step) {
-            let (a, b) = bytes.split_at(at);
-            assert_eq!(frames(&[a, b]), whole, "{} cut at {at}", case.name);
-            cuts += 1;
-        }
-        ran += 1;
-    }
-    println!("{ran} streams, {cuts} cuts");
-    assert!(ran >= 55);
+fn s1_streams_are_the_same_for_every_cut() {
+    let streams = streams();
+    streams.iter().for_each(|(name, stream)| same_for_every_cut(wire(), name, stream));
+    assert!(streams.len() >= 55, "{}", streams.len());
+}
+
+#[test]
+fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
+    let models = ["claude-sonnet-4-5", "claude-opus-4-8"];
+    let (refused, understood) =
+        damaged_requests(wire(), &cases("anthropic.messages"), &Envelope::default(), &models, 12);
+    assert!(refused > 200 && understood > 200, "{refused} refused, {understood} understood");
+}
+
+#[test]
+fn s5_damaged_streams_keep_to_the_grammar_until_they_are_refused() {
+    damaged_streams_keep_to_the_grammar(wire(), &streams(), 40);
 }
 
 #[test]
 fn every_stream_adds_up_to_what_was_recorded_and_survives_being_written() {
     let mut ran = 0;
     for case in cases("anthropic.messages") {
-        let Some(stream) = case.stream() else { continue };
+        let Some(stream) = stream(&case) else { continue };
         let frames = frames(&[stream.as_bytes()]);
         let events = decoded(&frames).unwrap_or_else(|problem| panic!("{}: {problem}", case.name));
-        let expected = recorded(&frames);
+        let expected = told(&frames);
         let read = Folded::of(&events);
         assert_eq!(read, expected, "{}", case.name);
         assert_eq!(glanced(&frames), expected.usage, "{}", case.name);
@@ -345,10 +327,7 @@ fn every_stream_adds_up_to_what_was_recorded_and_survives_being_written() {
 }
 
 fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
-    let (mut cutter, mut frames) = (Framing::Sse.cutter(), Vec::new());
-    pieces.iter().for_each(|piece| cutter.push(piece, &mut frames).unwrap());
-    cutter.finish(&mut frames).unwrap();
-    frames
+    recorded::frames(wire(), pieces)
 }
 
 /// The events of a whole stream, checked against the grammar.
@@ -471,7 +450,7 @@ impl Gathering {
 }
 
 /// The same from the recording itself.
-fn recorded(frames: &[Frame]) -> Folded {
+fn told(frames: &[Frame]) -> Folded {
     let mut folded = Folded::default();
     let mut blocks: Vec<Gathering> = Vec::new();
     let mut usages: Vec<Value> = Vec::new();
@@ -554,9 +533,9 @@ fn u7_every_refusal_is_understood() {
         if case.status() == 200 {
             continue;
         }
-        let body = case.answer().unwrap();
+        let body = answer(&case).unwrap();
         let text = body.to_string();
-        let status = u16::try_from(case.status()).unwrap();
+        let status = case.status();
         let refusal = Refusal { status, error_type: None, retry_after_ms: None, body: text.as_bytes() };
         let error = read(Dialect::Anthropic, &refusal);
         let message = body["error"]["message"].as_str().unwrap();
@@ -582,7 +561,7 @@ fn u7_every_refusal_is_understood() {
 #[test]
 fn u6_no_refusal_passes_for_an_answer() {
     for case in cases("anthropic.messages").iter().filter(|case| case.status() != 200) {
-        let text = case.answer().unwrap().to_string();
+        let text = answer(case).unwrap().to_string();
         let body = parse_answer(text.as_bytes()).unwrap();
         assert!(wire().decode_response(&body).is_err() && wire().glance_response(&body).is_err(), "{}", case.name);
     }
@@ -591,7 +570,7 @@ fn u6_no_refusal_passes_for_an_answer() {
 #[test]
 fn s3_every_stream_cut_before_its_end_is_known_to_be() {
     for case in cases("anthropic.messages") {
-        let Some(stream) = case.stream() else { continue };
+        let Some(stream) = stream(&case) else { continue };
         let mut frames = frames(&[stream.as_bytes()]);
         frames.retain(|frame| !frame.is_silent());
         frames.pop();

@@ -9,12 +9,14 @@
     reason = "a test stops where it stumbles"
 )]
 
+mod recorded;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dialects::{
     Codec, codec,
     codec::{Abilities, Encoder, Envelope, Reply, Target, Truncated},
     error::{Refusal, read},
-    framing::{Frame, Framing, eventstream},
+    framing::{Frame, eventstream},
     head,
     json::{parse, parse_answer},
 };
@@ -24,12 +26,12 @@ use domain::{
     event::{Delta, Event, Grammar, Open},
     tokens::{UsageSoFar, UsageUpdate},
 };
+use recorded::{Case, damaged_requests, damaged_streams_keep_to_the_grammar, same_for_every_cut};
 use serde_json::Value;
-use std::{fs, path::PathBuf};
 
 /// Recordings whose request was not recorded as it was sent: it is no JSON.
 const BROKEN_REQUESTS: [&str; 2] =
-    ["max-tokens--bedrock-model-other-parameters-x0.json", "plain--video-as-binary-content-input-x0.json"];
+    ["max-tokens--bedrock-model-other-parameters-x0", "plain--video-as-binary-content-input-x0"];
 /// Streams composed without their last frame.
 const CUT_STREAMS: usize = 4;
 
@@ -43,15 +45,20 @@ struct Exchange {
 }
 
 fn exchanges() -> Vec<Exchange> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/bedrock.converse");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    let read = |path: &PathBuf| Exchange {
-        file: path.file_name().unwrap().to_string_lossy().into_owned(),
-        recording: serde_json::from_slice(&fs::read(path).unwrap()).unwrap(),
-    };
-    files.iter().map(read).collect()
+    let all = recorded::cases("bedrock.converse").into_iter();
+    all.map(|Case { name, json }| Exchange { file: name, recording: json }).collect()
+}
+
+/// The streams that reach their end.
+fn streams() -> Vec<(String, Vec<u8>)> {
+    let all = exchanges().into_iter().filter(Exchange::is_stream).map(|one| (one.file.clone(), one.bytes()));
+    all.filter(|(_, bytes)| is_whole(bytes)).collect()
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let (mut decoder, mut events) = (bedrock().decoder(), Vec::new());
+    let read = frames(&[bytes]).iter().all(|frame| decoder.push(frame, &mut events).is_ok());
+    read && decoder.finish(&mut events).is_ok() && !events.iter().any(|event| matches!(event, Event::Error(_)))
 }
 
 impl Exchange {
@@ -309,10 +316,7 @@ fn told_by_blocks(blocks: &[Block]) -> Told {
 // ---- streams
 
 fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
-    let (mut cutter, mut frames) = (Framing::EventStream.cutter(), Vec::new());
-    pieces.iter().for_each(|piece| cutter.push(piece, &mut frames).unwrap());
-    cutter.finish(&mut frames).unwrap();
-    frames
+    recorded::frames(bedrock(), pieces)
 }
 
 /// A stream's events, checked against the grammar.
@@ -407,20 +411,25 @@ fn told_by_delta(block: &str, delta: &Value) -> String {
 }
 
 #[test]
-fn s1_streams_cut_anywhere_have_the_same_frames() {
-    for exchange in exchanges().iter().filter(|exchange| exchange.is_stream()) {
-        let bytes = exchange.bytes();
-        let whole = frames(&[&bytes]);
-        assert_eq!(whole.iter().flat_map(|frame| frame.raw.to_vec()).collect::<Vec<u8>>(), bytes);
-        let step = if bytes.len() < 8192 { 1 } else { bytes.len() / 23 };
-        for at in (0..=bytes.len()).step_by(step) {
-            let (a, b) = bytes.split_at(at);
-            assert_eq!(frames(&[a, b]), whole, "{} cut at {at}", exchange.file);
-        }
-        let parts: Vec<&[u8]> = bytes.chunks(7).collect();
-        let (events, again) = (decoded(&whole).0, decoded(&frames(&parts)).0);
-        assert_eq!(format!("{again:?}"), format!("{events:?}"), "{}", exchange.file);
-    }
+fn s1_streams_are_the_same_for_every_cut() {
+    let streams = streams();
+    streams.iter().for_each(|(name, stream)| same_for_every_cut(bedrock(), name, stream));
+    assert!(streams.len() >= 12, "{}", streams.len());
+}
+
+#[test]
+fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
+    let models =
+        ["anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-2-lite-v1:0", "meta.llama3-3-70b-instruct-v1:0"];
+    let envelope = Envelope { model: Some(models[0]), stream: Some(false) };
+    let (refused, understood) =
+        damaged_requests(bedrock(), &recorded::cases("bedrock.converse"), &envelope, &models, 12);
+    assert!(refused > 50 && understood > 50, "{refused} refused, {understood} understood");
+}
+
+#[test]
+fn s5_damaged_streams_keep_to_the_grammar_until_they_are_refused() {
+    damaged_streams_keep_to_the_grammar(bedrock(), &streams(), 40);
 }
 
 #[test]

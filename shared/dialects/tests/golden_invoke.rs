@@ -9,12 +9,14 @@
     reason = "a test stops where it stumbles"
 )]
 
+mod recorded;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dialects::{
     Codec, codec,
     codec::{Envelope, Reply, Target, Will},
     error::{Refusal, read},
-    framing::{Frame, Framing, eventstream},
+    framing::{Frame, eventstream},
     head,
     json::{parse, parse_answer},
 };
@@ -24,8 +26,8 @@ use domain::{
     event::{Delta, Event, Grammar, Open},
     tokens::{UsageSoFar, UsageUpdate},
 };
+use recorded::{Case, damaged_requests, damaged_streams_keep_to_the_grammar, same_for_every_cut};
 use serde_json::Value;
-use std::{fs, path::PathBuf};
 
 fn invoke() -> &'static dyn Codec {
     codec(Wire::BedrockInvoke)
@@ -37,15 +39,20 @@ struct Exchange {
 }
 
 fn exchanges() -> Vec<Exchange> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/bedrock.invoke");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    let read = |path: &PathBuf| Exchange {
-        file: path.file_name().unwrap().to_string_lossy().into_owned(),
-        recording: serde_json::from_slice(&fs::read(path).unwrap()).unwrap(),
-    };
-    files.iter().map(read).collect()
+    let all = recorded::cases("bedrock.invoke").into_iter();
+    all.map(|Case { name, json }| Exchange { file: name, recording: json }).collect()
+}
+
+/// The streams that reach their end.
+fn streams() -> Vec<(String, Vec<u8>)> {
+    let all = exchanges().into_iter().filter(Exchange::is_stream).map(|one| (one.file.clone(), one.bytes()));
+    all.filter(|(_, bytes)| is_whole(bytes)).collect()
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let (mut decoder, mut events) = (invoke().decoder(), Vec::new());
+    let read = frames(&[bytes]).iter().all(|frame| decoder.push(frame, &mut events).is_ok());
+    read && decoder.finish(&mut events).is_ok() && !events.iter().any(|event| matches!(event, Event::Error(_)))
 }
 
 impl Exchange {
@@ -272,10 +279,7 @@ fn plain(json: &str) -> String {
 // ---- streams
 
 fn frames(pieces: &[&[u8]]) -> Vec<Frame> {
-    let (mut cutter, mut frames) = (Framing::EventStream.cutter(), Vec::new());
-    pieces.iter().for_each(|piece| cutter.push(piece, &mut frames).unwrap());
-    cutter.finish(&mut frames).unwrap();
-    frames
+    recorded::frames(invoke(), pieces)
 }
 
 /// A stream's events, checked against the grammar.
@@ -391,18 +395,24 @@ fn fold_nova(chunk: &Value, at: &mut Option<u64>, streamed: &mut Streamed) {
 }
 
 #[test]
-fn s1_streams_cut_anywhere_have_the_same_events() {
-    for exchange in exchanges().iter().filter(|exchange| exchange.is_stream()) {
-        let bytes = exchange.bytes();
-        let whole = frames(&[&bytes]);
-        let step = if bytes.len() < 4096 { 1 } else { bytes.len() / 23 };
-        for at in (0..=bytes.len()).step_by(step) {
-            let (a, b) = bytes.split_at(at);
-            assert_eq!(frames(&[a, b]), whole, "{} cut at {at}", exchange.file);
-        }
-        let parts: Vec<&[u8]> = bytes.chunks(7).collect();
-        assert_eq!(format!("{:?}", decoded(&frames(&parts))), format!("{:?}", decoded(&whole)), "{}", exchange.file);
-    }
+fn s1_streams_are_the_same_for_every_cut() {
+    let streams = streams();
+    streams.iter().for_each(|(name, stream)| same_for_every_cut(invoke(), name, stream));
+    assert!(streams.len() >= 12, "{}", streams.len());
+}
+
+#[test]
+fn i10_damaged_requests_are_refused_or_understood_never_a_panic() {
+    let models =
+        ["anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon.nova-2-lite-v1:0", "meta.llama3-3-70b-instruct-v1:0"];
+    let envelope = Envelope { model: Some(models[0]), stream: Some(false) };
+    let (refused, understood) = damaged_requests(invoke(), &recorded::cases("bedrock.invoke"), &envelope, &models, 12);
+    assert!(refused > 50 && understood > 50, "{refused} refused, {understood} understood");
+}
+
+#[test]
+fn s5_damaged_streams_keep_to_the_grammar_until_they_are_refused() {
+    damaged_streams_keep_to_the_grammar(invoke(), &streams(), 40);
 }
 
 #[test]
