@@ -198,5 +198,7 @@ mod tests {
         let body = parse(br#"{"model":"m","api_base":"https://evil"}"#).unwrap();
         let problem = refuse_forbidden(&body).unwrap_err();
         assert_eq!((problem.code, problem.param.as_deref()), (Some("forbidden_parameter"), Some("api_base")));
+        let version = |text: &str| refuse_forbidden(&parse(format!(r#"{{"api_version":{text}}}"#).as_bytes()).unwrap());
+        assert!(version("\"2024-10-21\"").is_err() && version("2").is_ok(), "a number is Cohere's own on Bedrock");
     }
 }

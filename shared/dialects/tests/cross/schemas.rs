@@ -22,7 +22,7 @@ static VALIDATORS: LazyLock<BTreeMap<&str, Validator>> = LazyLock::new(|| {
 /// The shapes of Converse.
 static CONVERSE: LazyLock<Value> = LazyLock::new(|| published("bedrock.converse"));
 
-fn published(wire: &str) -> Value {
+pub fn published(wire: &str) -> Value {
     let path = format!("{}/../../tests/schemas/{wire}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -36,6 +36,11 @@ pub fn json(wire: &str, body: &Value) -> Vec<String> {
 /// What the shapes of Converse have against a request.
 pub fn converse(body: &Value) -> Vec<String> {
     shapes::against(&CONVERSE["shapes"], "ConverseRequest", body)
+}
+
+/// What a shape has against a value.
+pub fn shaped(shapes: &Value, name: &str, value: &Value) -> Vec<String> {
+    shapes::against(shapes, name, value)
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn write(block: &Block, host: Host) -> Result<String, &'static str> {
                 });
             }))
         }
-        Content::Audio { source } => write_audio(source, mark),
+        Content::Audio { source } => write_audio(source, mark, host),
         Content::Document { source: Source::Url { url }, name, .. } if !host.openai => {
             Ok(typed("document_url", mark, |o| {
                 o.string("document_url", url).maybe_string("document_name", name.as_deref());
@@ -194,13 +194,16 @@ pub fn url_of(source: &Source) -> Option<String> {
     }
 }
 
-fn write_audio(source: &Source, mark: Option<&CacheMark>) -> Result<String, &'static str> {
+fn write_audio(source: &Source, mark: Option<&CacheMark>, host: Host) -> Result<String, &'static str> {
     let Source::Base64 { media_type, data } = source else { return Err("this provider takes audio as base64 only") };
     let format = match media_type.strip_prefix("audio/").unwrap_or(media_type) {
-        "mpeg" => "mp3",
-        "x-wav" => "wav",
+        "mpeg" | "mpga" => "mp3",
+        "vnd.wave" | "wave" | "x-wav" => "wav",
         format => format,
     };
+    if host.openai && !["mp3", "wav"].contains(&format) {
+        return Err("this model takes audio as wav or mp3 only");
+    }
     Ok(typed("input_audio", mark, |o| {
         o.object("input_audio", |o| {
             o.string("data", data).string("format", format);

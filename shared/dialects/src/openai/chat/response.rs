@@ -90,8 +90,9 @@ pub fn encode(response: &Response, reply: &Reply<'_>) -> String {
             }
         });
         usage::write(o, &response.usage);
-        // Anthropic's and Bedrock's usual tier has another name here.
-        let tier = response.service_tier.as_deref().map(|tier| if tier == "standard" { "default" } else { tier });
+        // Anthropic's and Bedrock's usual tier has another name here, and some of theirs have none.
+        let tier = response.service_tier.as_deref().filter(|tier| !matches!(*tier, "batch" | "reserved" | "ultrafast"));
+        let tier = tier.map(|tier| if tier == "standard" { "default" } else { tier });
         o.maybe_string("service_tier", tier);
         for (key, value) in response.extensions.of(Wire::OpenAiChat) {
             o.json(key, value);

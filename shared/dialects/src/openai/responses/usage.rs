@@ -13,12 +13,11 @@ pub fn write(o: &mut Object<'_>, update: &UsageUpdate) {
     let mut so_far = UsageSoFar::default();
     so_far.merge(update);
     let known = so_far.known();
-    let written = update.cache_write.or(update.cache_write_1h).or(update.cache_written);
     o.object("usage", |o| {
         o.number("input_tokens", known.prompt());
         o.object("input_tokens_details", |o| {
             o.number("cached_tokens", known.cache_read)
-                .maybe_number("cache_write_tokens", written.map(|_| known.cache_write + known.cache_write_1h))
+                .number("cache_write_tokens", known.cache_write + known.cache_write_1h)
                 .maybe_number("cache_write_1h_tokens", update.cache_write_1h.filter(|long| *long > 0));
         });
         o.number("output_tokens", known.output);

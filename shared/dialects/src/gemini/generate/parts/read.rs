@@ -83,11 +83,10 @@ fn unthought(part: &Node<'_>, signature: Option<Signature>, calls: &mut Calls) -
     Ok(signed.into_iter().chain([content]).collect())
 }
 
-/// It has a text, or nothing but flags.
+/// It has a text, whatever else is said of it, or nothing but flags.
 fn is_words(part: &Node<'_>) -> bool {
-    part.fields()
-        .iter()
-        .all(|(key, _)| ["text", "thought", "thoughtSignature"].iter().any(|name| fields::is(key, name)))
+    let flag = |key: &str| ["thought", "thoughtSignature"].iter().any(|name| fields::is(key, name));
+    fields::get(part, "text").is_some() || part.fields().iter().all(|(key, value)| flag(key) || value.is_null())
 }
 
 /// A part that is no text; `None` if there is nothing in it.

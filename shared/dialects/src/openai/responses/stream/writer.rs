@@ -90,7 +90,7 @@ impl Writer {
     pub fn begin(&mut self, response: &Response) {
         self.begun = true;
         self.shell.created = response.created.unwrap_or(self.shell.created);
-        self.shell.service_tier = response.service_tier.as_deref().map(tier).map(str::to_owned);
+        self.shell.service_tier = response.service_tier.as_deref().and_then(tier).map(str::to_owned);
         self.shell.extensions = response.extensions.clone();
     }
 
@@ -302,9 +302,13 @@ fn own_seal(block: &Open) -> bool {
     matches!(block, Open::RedactedReasoning { data } if thoughts::encrypted(data).is_some())
 }
 
-/// Anthropic's and Bedrock's usual tier has another name here.
-fn tier(tier: &str) -> &str {
-    if tier == "standard" { "default" } else { tier }
+/// The tier in this wire's word: the usual one has another name elsewhere, and some of others' have none here.
+fn tier(tier: &str) -> Option<&str> {
+    match tier {
+        "standard" => Some("default"),
+        "batch" | "on_demand" | "provisioned" | "reserved" => None,
+        tier => Some(tier),
+    }
 }
 
 fn place<'o, 'w>(o: &'o mut Object<'w>, id: &str, at: usize) -> &'o mut Object<'w> {

@@ -5,7 +5,10 @@ use super::super::{
     item::{Body, Part},
 };
 use super::{Block, Kind, Writer, place};
-use crate::{citation::Words, json::parse_answer};
+use crate::{
+    citation::Words,
+    json::{Node, parse_answer, write},
+};
 use domain::{
     Json, Wire,
     chat::{Opaque, Signature},
@@ -155,10 +158,32 @@ fn sealed(data: &Signature) -> (String, Option<String>) {
 /// The elements of a list of probabilities: this wire's, or chat's.
 fn logprobs(opaque: &Opaque) -> Vec<String> {
     let Ok(node) = parse_answer(opaque.json.as_str().as_bytes()) else { return Vec::new() };
-    let list = match opaque.wire {
-        Wire::OpenAiResponses => Some(&node),
-        Wire::OpenAiChat => node.get("content"),
-        _ => None,
-    };
-    list.map(|list| list.elements().iter().map(|one| one.raw.to_owned()).collect()).unwrap_or_default()
+    match opaque.wire {
+        Wire::OpenAiResponses => node.elements().iter().map(|one| one.raw.to_owned()).collect(),
+        Wire::OpenAiChat => {
+            node.get("content").map(Node::elements).unwrap_or_default().iter().map(with_bytes).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Chat may leave out the bytes of a token, and this wire may not.
+fn with_bytes(one: &Node<'_>) -> String {
+    let bytes = write::array(|array| {
+        let token = one.str_of("token").unwrap_or("");
+        token.bytes().for_each(|byte| array.raw(&byte.to_string()));
+    });
+    write::object(|o| {
+        for (key, value) in one.fields().iter().filter(|(key, value)| key != "bytes" || !value.is_null()) {
+            match key.as_ref() {
+                "top_logprobs" => o.array(key, |array| {
+                    value.elements().iter().for_each(|other| array.raw(&with_bytes(other)));
+                }),
+                key => o.raw(key, value.raw),
+            };
+        }
+        if one.get("bytes").is_none() {
+            o.raw("bytes", &bytes);
+        }
+    })
 }
