@@ -26,6 +26,7 @@ mod prices;
 mod rates;
 mod responses;
 mod routes;
+mod scopes;
 mod secrets;
 mod services;
 mod store_calls;

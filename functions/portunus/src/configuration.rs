@@ -56,7 +56,8 @@ impl Reading {
     pub async fn in_force(&self, stored: Option<&StoredConfig>) -> Result<Config, Failure> {
         let (name, text) =
             stored.map_or(("portunus.yaml", ""), |config| ("the configuration in force", config.text.as_str()));
-        Ok(self.read(name, text).await.map_err(listed)?)
+        let config = self.read(name, text).await.map_err(listed)?;
+        Ok(Config { version: stored.map_or(0, |stored| stored.version), ..config })
     }
 }
 
@@ -84,7 +85,7 @@ pub async fn at_start(reading: &Reading, settings: &Settings, file: Option<&Path
     let stored = adopt(reading, settings, file).await?;
     let config = reading.in_force(stored.as_ref()).await?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    Ok(InForce { config: Arc::new(config), version: stored.map_or(0, |config| config.version) })
+    Ok(InForce { version: config.version, config: Arc::new(config) })
 }
 
 /// A file and its text.

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use config::Config;
 use gateway::{Gateway, live::Source};
 use lambda_http::Error;
 use providers::{Dialer, Providers};
@@ -33,9 +34,10 @@ impl Maker {
     /// The configuration or one of its secrets cannot be had.
     pub async fn gateway(&self) -> Result<Gateway, Error> {
         // The version first: a configuration that is put meanwhile is then read again, never missed.
-        self.version.store(self.settings.version().await?, Ordering::Relaxed);
+        let version = self.settings.version().await?;
+        self.version.store(version, Ordering::Relaxed);
         let text = settings::text(&self.settings, self.stack.clock.now()).await?;
-        let config = Arc::new(settings::load(&text, &self.stack.secrets).await?);
+        let config = Arc::new(Config { version, ..settings::load(&text, &self.stack.secrets).await? });
         let dialer = Dialer::new(&config.egress)?;
         let providers = Arc::new(Providers::build(&config, &dialer, &self.stack.aws).await?);
         let responses = Responses::new(self.stack.table.clone(), &self.stack.names);

@@ -131,6 +131,7 @@ fn check(raw: RawConfig, reader: &mut Reader) -> Option<Config> {
     let direct_models = raw.direct_models.unwrap_or(true);
     let models = check_models(raw.models.unwrap_or_default(), reader, &scope, &routing, direct_models);
     Some(Config {
+        version: 0,
         models,
         routing,
         limits: raw.limits.map(|limits| limits.check(reader)).unwrap_or_default(),
@@ -140,7 +141,7 @@ fn check(raw: RawConfig, reader: &mut Reader) -> Option<Config> {
         strict_translation: raw.strict_translation.unwrap_or_default(),
         response_metadata: raw.response_metadata.unwrap_or_default(),
         default_output_cap: output_cap(raw.default_output_cap, reader),
-        budget: raw.budget.map(|budget| budget.check(reader)).unwrap_or_default(),
+        budget: raw.budget.map(|budget| budget.check(reader, &scope)).unwrap_or_default(),
         audit: raw.audit.map(|audit| audit.check(reader)).unwrap_or_default(),
         alerts: raw.alerts.map(|alerts| alerts.check(reader, &scope)).unwrap_or_default(),
         streams: raw.streams.map(|streams| streams.check(reader)).unwrap_or_default(),

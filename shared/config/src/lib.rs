@@ -73,6 +73,8 @@ use domain::ProviderName;
 /// A configuration with nothing wrong in it.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Which version of the stored configuration this is; 0 for one that was never put. Whoever read it says so.
+    pub version: u64,
     /// Those the file names, in its order, then those that are on by themselves.
     pub providers: Vec<Provider>,
     /// In the order of the file. No two share a name or an alias.
@@ -105,6 +107,7 @@ impl Default for Config {
     /// Nothing configured: no providers, no models, every setting at its default.
     fn default() -> Self {
         Self {
+            version: 0,
             providers: Vec::new(),
             models: Vec::new(),
             routing: routing::Routing::default(),

@@ -96,4 +96,9 @@ impl Group {
     pub fn bounds(&self) -> Vec<Bound> {
         self.limits.bounds(&self.scope(), self.version).collect()
     }
+
+    /// Its budgets of some models, by the pattern of the models' names.
+    pub fn model_bounds(&self) -> Vec<(String, Bound)> {
+        self.limits.model_bounds(&self.scope(), self.version).map(|(model, bound)| (model.to_owned(), bound)).collect()
+    }
 }

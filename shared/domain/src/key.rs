@@ -73,6 +73,11 @@ impl VirtualKey {
     pub fn bounds(&self) -> Vec<Bound> {
         self.limits.bounds(&self.scope(), self.version).collect()
     }
+
+    /// Its budgets of some models, by the pattern of the models' names.
+    pub fn model_bounds(&self) -> Vec<(String, Bound)> {
+        self.limits.model_bounds(&self.scope(), self.version).map(|(model, bound)| (model.to_owned(), bound)).collect()
+    }
 }
 
 /// What may be called. Lists that are empty allow everything.

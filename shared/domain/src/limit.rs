@@ -14,6 +14,8 @@ pub struct Limits {
     /// Told about, never refused.
     pub soft_budget: Option<Usd>,
     pub budget_mode: BudgetMode,
+    /// Budgets of some models only, each pattern once.
+    pub model_budgets: Vec<ModelBudget>,
     /// Calls in flight at once.
     pub max_parallel: Option<u32>,
     /// Requests in any 60 seconds.
@@ -62,6 +64,61 @@ impl Limits {
     /// The budgets as the ledger asks for them.
     pub fn bounds<'l>(&'l self, scope: &'l ScopeId, version: u64) -> impl Iterator<Item = Bound> + 'l {
         self.all_budgets().map(move |budget| Bound { scope: scope.clone(), budget, mode: self.budget_mode, version })
+    }
+
+    /// The budgets of some models as the ledger asks for them, by the pattern of the models' names.
+    pub fn model_bounds<'l>(&'l self, scope: &'l ScopeId, version: u64) -> impl Iterator<Item = (&'l str, Bound)> + 'l {
+        self.model_budgets.iter().flat_map(move |model| {
+            let (pattern, mode) = (model.pattern.as_str(), model.mode);
+            let scope = scope.model(pattern);
+            model
+                .budgets
+                .iter()
+                .map(move |budget| (pattern, Bound { scope: scope.clone(), budget: *budget, mode, version }))
+        })
+    }
+}
+
+/// The budgets of some models: within a key or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelBudget {
+    /// A model's name, an alias, a `provider/model`, or a pattern ending in `*`.
+    pub pattern: String,
+    /// At least one, each over a window of its own.
+    pub budgets: Vec<Budget>,
+    pub mode: BudgetMode,
+}
+
+/// What the operator lets everybody together spend: on everything, at one provider, or under one tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorBudget {
+    pub scope: ScopeId,
+    /// Its budgets; no other limits.
+    pub limits: Limits,
+}
+
+impl OperatorBudget {
+    /// Does it bear the calls that go to this provider, and carry these tags?
+    pub fn bears(&self, provider: &str, tags: &[(String, String)]) -> bool {
+        match self.scope.kind {
+            ScopeKind::Provider => self.scope.id == provider,
+            ScopeKind::Tag => tags.iter().any(|(name, value)| is_tag(&self.scope.id, name, value)),
+            _ => true,
+        }
+    }
+
+    /// Its budgets as the ledger asks for them.
+    pub fn bounds(&self, version: u64) -> impl Iterator<Item = Bound> + '_ {
+        self.limits.bounds(&self.scope, version)
+    }
+}
+
+/// `app=chat` is the tag `app` of the value `chat`; `app` is the tag without a value.
+fn is_tag(id: &str, name: &str, value: &str) -> bool {
+    match id.strip_prefix(name) {
+        Some("") => value.is_empty(),
+        Some(rest) => rest.strip_prefix('=') == Some(value),
+        None => false,
     }
 }
 
@@ -208,7 +265,7 @@ pub struct Bound {
 pub enum ScopeKind {
     Global,
     Key,
-    /// A model within a key: `<key id>/<model>`.
+    /// Some models within a key, `<key id>/<pattern>`, or within a group, `<kind>#<id>/<pattern>`.
     Model,
     Organization,
     Project,
@@ -255,6 +312,15 @@ impl ScopeId {
     pub fn new(kind: ScopeKind, id: impl Into<String>) -> Self {
         Self { kind, id: id.into() }
     }
+
+    /// Some models within this scope.
+    pub fn model(&self, pattern: &str) -> Self {
+        let id = match self.kind {
+            ScopeKind::Key => format!("{}/{pattern}", self.id),
+            _ => format!("{self}/{pattern}"),
+        };
+        Self { kind: ScopeKind::Model, id }
+    }
 }
 
 impl fmt::Display for ScopeId {
@@ -284,5 +350,23 @@ mod tests {
         assert_eq!(names(limits(1), "gpt-4o"), names(limits(2), "gpt-4o"));
         assert_eq!(names(limits(1), "gpt-4o").len(), 2);
         assert!(Limits::default().rates(&["gpt-4o"], 0).is_empty());
+    }
+
+    #[test]
+    fn a_tag_is_borne_by_its_own_budget_alone() {
+        let of = |id: &str| OperatorBudget { scope: ScopeId::new(ScopeKind::Tag, id), limits: Limits::default() };
+        let tags = [("app".to_owned(), "chat".to_owned()), ("batch".to_owned(), String::new())];
+        for (id, borne) in
+            [("app=chat", true), ("batch", true), ("app", false), ("app=cha", false), ("batch=", true), ("ap", false)]
+        {
+            assert_eq!(of(id).bears("openai", &tags), borne, "{id}");
+        }
+    }
+
+    #[test]
+    fn models_of_a_key_and_of_a_group_are_scopes_of_their_own() {
+        let (key, team) = (ScopeId::new(ScopeKind::Key, "key_a"), ScopeId::new(ScopeKind::Team, "key_a"));
+        assert_eq!(key.model("gpt-*").to_string(), "model#key_a/gpt-*");
+        assert_eq!(team.model("gpt-*").to_string(), "model#team#key_a/gpt-*");
     }
 }

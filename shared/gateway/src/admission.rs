@@ -7,6 +7,7 @@ use crate::{
 use domain::{
     Clock, Error, Kind, Retry, Usd,
     call::{Ask, Reservation},
+    limit::{Bound, ScopeKind},
 };
 use rates::Rates;
 use std::{sync::Arc, time::Instant};
@@ -48,19 +49,21 @@ pub async fn admit(
         Some(rates) => rates.take(desk.limiter, call, now, lease_until).await?,
         None => Taken::default(),
     };
-    let bounds = caller.bounds();
     let ask = Ask {
         call: &about.id,
         key: &caller.key,
-        bounds: &bounds,
+        bounds: &[],
         worst_case: plan.worst_case,
         ambiguous: plan.ambiguous,
         now,
         lease_until,
     };
-    match desk.ledger.reserve(&ask).await {
-        Ok(reservation) => Ok(Admitted { caller, plan, reservation, taken, about }),
-        Err(Refusal::Unavailable) if desk.goes_on && caller.is_unlimited() => {
+    match hold(desk.ledger, &ask, &plan).await {
+        Ok((reservation, spent)) => {
+            let plan = if spent.is_empty() { plan } else { without(plan, &spent) };
+            Ok(Admitted { caller, plan, reservation, taken, about })
+        }
+        Err(Refusal::Unavailable) if desk.goes_on && caller.is_unlimited() && !plan.is_borne() => {
             tracing::error!(call = %about.id, "audit_gap: a call goes on that nothing was held for");
             let reservation = Reservation::unheld(&ask);
             Ok(Admitted { caller, plan, reservation, taken, about })
@@ -72,9 +75,41 @@ pub async fn admit(
     }
 }
 
+/// Holds a call's money under the budgets of the first target whose own can bear it; what bears the others before it is
+/// spent. Where all are, the refusal is that of the first.
+async fn hold(ledger: &Ledger, ask: &Ask<'_>, plan: &Plan) -> Result<(Reservation, Vec<Vec<Bound>>), Refusal> {
+    let (mut spent, mut first): (Vec<Vec<Bound>>, Option<Refusal>) = (Vec::new(), None);
+    for target in &plan.targets {
+        let bounds = plan.budgets.bearing(target);
+        if spent.iter().any(|spent| **spent == *bounds) {
+            continue;
+        }
+        match ledger.reserve(&Ask { bounds: &bounds, ..ask.clone() }).await {
+            Ok(reservation) => return Ok((reservation, spent)),
+            Err(refusal @ Refusal::BudgetSpent { scope, .. }) if scope.is_of_target() => {
+                spent.push(bounds.into_owned());
+                first.get_or_insert(refusal);
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Err(first.unwrap_or(Refusal::Unavailable))
+}
+
+/// The plan without the targets whose budgets are spent: they are passed over like those that are down.
+fn without(mut plan: Plan, spent: &[Vec<Bound>]) -> Plan {
+    let Plan { targets, budgets, .. } = &mut plan;
+    targets.retain(|target| {
+        let bounds = budgets.bearing(target);
+        !spent.iter().any(|spent| **spent == *bounds)
+    });
+    plan
+}
+
 fn refused(refusal: &Refusal, plan: &Plan) -> Error {
     match refusal {
-        Refusal::BudgetSpent { remaining, .. } => over_budget(*remaining, plan),
+        Refusal::BudgetSpent { scope: ScopeKind::Key, remaining, .. } => over_budget(*remaining, plan),
+        Refusal::BudgetSpent { scope, .. } => over_budget_of(*scope, plan),
         Refusal::TooManyInFlight => {
             Error::caller(Kind::RateLimited, "this key has as many calls in flight as it may; wait for one to end")
                 .with_retry(Retry::AfterMillis(1_000))
@@ -98,6 +133,27 @@ fn over_budget(remaining: Usd, plan: &Plan) -> Error {
             plan.worst_case
         ),
     )
+}
+
+/// A 402 names the kind of any other budget that is spent, and nobody's numbers but the call's own [M20].
+fn over_budget_of(scope: ScopeKind, plan: &Plan) -> Error {
+    let whose = match scope {
+        ScopeKind::Global => "everybody together",
+        ScopeKind::Key => "this key",
+        ScopeKind::Model => "this model",
+        ScopeKind::Organization => "its organization",
+        ScopeKind::Project => "its project",
+        ScopeKind::Provider => "every provider of this model",
+        ScopeKind::Tag => "one of its tags",
+        ScopeKind::Team => "its team",
+        ScopeKind::User => "its user",
+    };
+    let message = format!(
+        "budget exceeded: this call could cost up to ${}, and the budget of {whose} cannot bear that; ask for a smaller \
+         max_tokens, or an administrator for more",
+        plan.worst_case
+    );
+    Error::caller(Kind::BudgetSpent, message)
 }
 
 /// The output cap with which the dearest target would fit into what is left, if any would.

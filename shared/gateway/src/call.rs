@@ -1,6 +1,7 @@
 //! The stages of a call, each a type: what one stage makes is what the next is given.
 
 use crate::{
+    budgets::Budgets,
     http::route::{Route, Serves},
     target::ResolvedTarget,
 };
@@ -150,6 +151,12 @@ impl Caller {
         bounds
     }
 
+    /// The budgets of some models that its calls are charged to, by the pattern of the models' names.
+    pub fn model_bounds(&self) -> Vec<(String, Bound)> {
+        let groups = self.groups.iter().flat_map(|group| group.model_bounds());
+        self.key.model_bounds().into_iter().chain(groups).collect()
+    }
+
     /// Is there any limit on money or tokens? Then what a call may use must have a bound [M3, M4].
     pub fn is_metered(&self) -> bool {
         self.limits().any(|limits| limits.has_budget() || limits.has_token_limit())
@@ -232,6 +239,8 @@ pub struct Asked {
 pub struct Plan {
     /// At least one.
     pub targets: Vec<Arc<ResolvedTarget>>,
+    /// What bears the call, wherever it goes.
+    pub budgets: Budgets,
     /// The model's own settings.
     pub retry: config::Retry,
     pub timeout: config::Timeout,
@@ -245,6 +254,13 @@ pub struct Plan {
     pub output_cap: Option<u64>,
     /// The most output tokens reserved for; 0 where nothing bounds them.
     pub output_bound: u64,
+}
+
+impl Plan {
+    /// Does any budget bear it, wherever it goes?
+    pub fn is_borne(&self) -> bool {
+        self.targets.iter().any(|target| self.budgets.bear(target))
+    }
 }
 
 /// A call whose money is held.
@@ -390,7 +406,7 @@ pub struct Relayed {
     pub content_type: Option<&'static str>,
     /// What earlier attempts may have cost [M9].
     pub charged: Usd,
-    /// The reservation as it stands after top-ups, if there were any.
+    /// The reservation as it stands after top-ups and moves, if there were any.
     pub topped_up: Option<Reservation>,
     /// Milliseconds spent waiting for providers.
     pub waited_ms: u64,

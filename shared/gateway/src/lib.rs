@@ -7,6 +7,8 @@
 pub mod admission;
 /// A timer for what is waited for again and again.
 pub mod alarm;
+/// Which budgets bear a call.
+pub mod budgets;
 /// The stage types.
 pub mod call;
 /// What a request continues from, and what is kept of its answer.

@@ -2,6 +2,7 @@
 //!
 //! Pure but for a cache of resolved names. Permission is judged on resolved targets [R5], before any money is held.
 
+use crate::budgets::Budgets;
 use crate::call::{Call, Caller, Plan, Request};
 use crate::target::ResolvedTarget;
 use config::Config;
@@ -29,12 +30,14 @@ pub fn plan(
     let permitted = permitted(&route, caller, &request.head.model)?;
     let targets = pinned(permitted, call.extras.provider.as_deref())?;
     let targets = able(targets, call.api(), &request.head.model)?;
+    let budgets = Budgets::of(config, call, caller, request, &route.names);
     let bounds = match &request.asked {
-        None => worst_case::bounds(&targets, config, caller, request)?,
-        Some(asked) => service::bounds(&targets, caller, asked)?,
+        None => worst_case::bounds(&targets, config, caller, &budgets, request)?,
+        Some(asked) => service::bounds(&targets, caller, &budgets, asked)?,
     };
     Ok(Plan {
         targets,
+        budgets,
         retry: route.retry,
         timeout: route.timeout,
         worst_case: bounds.worst_case,

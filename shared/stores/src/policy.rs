@@ -4,7 +4,7 @@ use crate::table::{Item, Value};
 use domain::{
     Usd,
     key::Allowed,
-    limit::{Budget, BudgetMode, Hours, Limits, Priority, RateLimit},
+    limit::{Budget, BudgetMode, Hours, Limits, ModelBudget, Priority, RateLimit},
     time::Period,
 };
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ pub fn onto(item: Item, allowed: &Allowed, limits: &Limits) -> Item {
         .with_some("budgets", list(&limits.budgets, budget_value))
         .with_some("soft_budget", limits.soft_budget)
         .with_some("last_one", (limits.budget_mode == BudgetMode::LastOne).then_some(true))
+        .with_some("model_budgets", list(&limits.model_budgets, model_budget_value))
         .with_some("max_parallel", limits.max_parallel)
         .with_some("rpm", limits.rpm)
         .with_some("tpm", limits.tpm)
@@ -47,6 +48,7 @@ pub fn limits(item: &Item) -> Option<Limits> {
         budgets: read_list(item, "budgets", budget_from)?,
         soft_budget: item.money("soft_budget"),
         budget_mode: if item.flag("last_one") { BudgetMode::LastOne } else { BudgetMode::Strict },
+        model_budgets: read_list(item, "model_budgets", model_budget_from)?,
         max_parallel: item.count("max_parallel").map(u32::try_from).transpose().ok()?,
         rpm: item.count("rpm"),
         tpm: item.count("tpm"),
@@ -90,6 +92,20 @@ fn budget_from(item: &Item) -> Option<Budget> {
     Some(Budget { max, period: Period::named(item.text("period")?)? })
 }
 
+fn model_budget_value(model: &ModelBudget) -> Value {
+    map([
+        ("model", Some(model.pattern.as_str().into())),
+        ("budgets", list(&model.budgets, budget_value)),
+        ("last_one", (model.mode == BudgetMode::LastOne).then(|| true.into())),
+    ])
+}
+
+fn model_budget_from(item: &Item) -> Option<ModelBudget> {
+    let mode = if item.flag("last_one") { BudgetMode::LastOne } else { BudgetMode::Strict };
+    let budgets = read_list(item, "budgets", budget_from)?;
+    Some(ModelBudget { pattern: item.text("model")?.to_owned(), budgets, mode })
+}
+
 fn rate_limit_value(limit: &RateLimit) -> Value {
     map([
         ("models", filled(&limit.models).map(Value::from)),
@@ -126,6 +142,13 @@ mod tests {
             budgets: vec![budget("1", Period::Daily), budget("100", Period::Total), budget("7", Period::Every(5_400))],
             soft_budget: Some("10".parse().unwrap()),
             budget_mode: BudgetMode::LastOne,
+            model_budgets: [BudgetMode::Strict, BudgetMode::LastOne]
+                .map(|mode| ModelBudget {
+                    pattern: format!("{mode:?}-*"),
+                    budgets: vec![budget("3", Period::Monthly), budget("1", Period::Daily)],
+                    mode,
+                })
+                .to_vec(),
             max_parallel: Some(7),
             rpm: Some(60),
             tpm: Some(100_000),
@@ -149,6 +172,8 @@ mod tests {
     #[test]
     fn a_limit_that_cannot_be_read_is_not_lifted() {
         let item = onto(Item::at("a", "b"), &Allowed::default(), &Limits::default());
-        assert!(limits(&item.with("budgets", Value::L(vec![Value::S("?".to_owned())]))).is_none());
+        for name in ["budgets", "model_budgets"] {
+            assert!(limits(&item.clone().with(name, Value::L(vec![Value::S("?".to_owned())]))).is_none(), "{name}");
+        }
     }
 }

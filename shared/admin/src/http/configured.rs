@@ -40,7 +40,7 @@ impl Configured {
             Some(stored) => configure.check(&stored.text).await,
         };
         match read {
-            Ok(config) => Ok(self.keep(version, Arc::new(config))),
+            Ok(config) => Ok(self.keep(version, Arc::new(Config { version, ..config }))),
             Err(problems) => {
                 tracing::error!(version, problems = problems.len(), "the configuration in force cannot be read here");
                 Ok(self.known().map_or_else(|| Arc::new(configure.built_in()), |(_, config)| config))

@@ -17,7 +17,6 @@ use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, StatusCode, Uri};
 use std::sync::Arc;
 use stores::{
-    TableError,
     keys::KeyError,
     ledger::{LedgerError, Spend},
 };
@@ -76,12 +75,15 @@ async fn fund(state: &AdminState, key: &VirtualKey, now: Timestamp) {
     }
 }
 
-/// The budgets that a key's calls are charged to.
-async fn bounds(state: &AdminState, key: &VirtualKey) -> Result<Vec<Bound>, TableError> {
+/// The budgets that a key's calls are charged to, wherever they go and whatever they carry.
+async fn bounds(state: &AdminState, key: &VirtualKey) -> Result<Vec<Bound>, Error> {
+    let config = state.config().await?;
     let mut bounds = key.bounds();
-    for group in state.keys.groups().above(key).await? {
+    for group in state.keys.groups().above(key).await.map_err(store_failed)? {
         bounds.extend(group.bounds());
     }
+    bounds.extend(key.model_bounds().into_iter().map(|(_, bound)| bound));
+    bounds.extend(config.budget.scopes.iter().flat_map(|scope| scope.bounds(config.version)));
     Ok(bounds)
 }
 

@@ -59,6 +59,7 @@ pub struct Facts {
 
 impl Facts {
     pub fn of(admitted: &Admitted, relayed: &Relayed) -> Self {
+        let held = relayed.topped_up.as_ref().unwrap_or(&admitted.reservation);
         Self {
             target: relayed.target.clone(),
             attempts: relayed.attempts,
@@ -67,8 +68,8 @@ impl Facts {
             content_type: relayed.content_type,
             waited_ms: relayed.waited_ms,
             worst_case: admitted.plan.worst_case,
-            remaining: admitted.reservation.remaining,
-            worst: admitted.reservation.worst_case,
+            remaining: held.remaining,
+            worst: held.worst_case,
             unheld: admitted.reservation.is_unheld(),
         }
     }

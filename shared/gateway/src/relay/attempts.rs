@@ -22,7 +22,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use stores::ledger::Ledger;
+use stores::ledger::{Ledger, Refusal as Refused};
 
 /// Attempts over all targets of a call [U2].
 const MOST_ATTEMPTS: u32 = 5;
@@ -104,7 +104,9 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
         waited_ms: 0,
         outcome: Outcome::Failed { error: crate::target::nothing_to_try(), charge: Charge::Nothing },
     };
-    for (n, target) in (0..most).zip(targets.iter().cycle()) {
+    let mut turn = 0;
+    for n in 0..most {
+        let Some(target) = turn_of(targets, turn) else { return ended };
         ended.attempts = n + 1;
         ended.target = Some(target.clone());
         let failed = match relay.attempt(target).await {
@@ -117,18 +119,22 @@ pub async fn relay(relay: &Relay<'_>) -> Relayed {
             }
             Err(failed) => failed,
         };
-        let wrapped = (n + 1).checked_sub(targets.len() as u32);
-        let pause = relay.pause(&failed.error, wrapped);
-        let again = n + 1 < most && worth_another(&failed.error, wrapped.is_none()) && relay.time_for(pause);
         // Boxed, as what is rare need not make every attempt large.
-        if !again || !Box::pin(relay.cover(&failed, &mut ended)).await {
+        let next = if n + 1 < most { Box::pin(relay.next(turn, &failed, &mut ended)).await } else { None };
+        let Some((next, pause)) = next else {
             ended.outcome = Outcome::Failed { error: failed.error, charge: failed.charge };
             return ended;
-        }
+        };
+        turn = next;
         tracing::info!(call = %relay.about.id, attempt = n + 1, error = failed.error.code(), "attempt failed; trying on");
         tokio::time::sleep(pause).await;
     }
     ended
+}
+
+/// Whose turn it is: the targets take turns until the attempts are used up.
+fn turn_of(targets: &[Arc<ResolvedTarget>], turn: usize) -> Option<&Arc<ResolvedTarget>> {
+    targets.get(turn.checked_rem(targets.len())?)
 }
 
 /// A provider's failure that another try may not meet again. A refused credential is not tried again, another target
@@ -156,22 +162,45 @@ impl Relay<'_> {
         pause <= LONGEST_WAIT && self.deadline().is_none_or(|at| Instant::now() + pause < at)
     }
 
-    /// Is the next attempt covered by the reservation? What this one may have cost is added to `charged`, and the
-    /// reservation is topped up by it [M9].
-    async fn cover(&self, failed: &Failed, so_far: &mut Relayed) -> bool {
-        let more = self.plan.ambiguous;
-        if failed.charge == Charge::Nothing || more == Usd::ZERO {
-            return true;
-        }
-        if self.reservation.remaining.is_some() {
-            let held = so_far.topped_up.as_ref().unwrap_or(self.reservation);
-            match self.ledger.top_up(held, &self.caller.key, &self.caller.bounds(), more).await {
-                Ok(topped_up) => so_far.topped_up = Some(topped_up),
-                Err(_) => return false,
+    /// The turn after this one and the pause before it, if the failure is worth another attempt and the reservation covers
+    /// it [M9]. Targets whose budgets are spent are passed over like those that are down.
+    async fn next(&self, turn: usize, failed: &Failed, so_far: &mut Relayed) -> Option<(usize, Duration)> {
+        let targets = &self.plan.targets;
+        for next in (turn + 1)..=(turn + targets.len()) {
+            let wrapped = next.checked_sub(targets.len()).map(|round| round as u32);
+            let pause = self.pause(&failed.error, wrapped);
+            if !worth_another(&failed.error, wrapped.is_none()) || !self.time_for(pause) {
+                return None;
+            }
+            match self.cover(turn_of(targets, next)?, failed, so_far).await {
+                Ok(()) => return Some((next, pause)),
+                Err(Refused::BudgetSpent { .. }) => {}
+                Err(_) => return None,
             }
         }
-        so_far.charged = so_far.charged.saturating_add(more);
-        true
+        None
+    }
+
+    /// Holds what has been charged so far and the worst of an attempt at this target, under the budgets that bear it. What
+    /// the last attempt may have cost is added to `charged`.
+    async fn cover(&self, target: &ResolvedTarget, failed: &Failed, so_far: &mut Relayed) -> Result<(), Refused> {
+        let lost = if failed.charge == Charge::Nothing { Usd::ZERO } else { self.plan.ambiguous };
+        let charged = so_far.charged.saturating_add(lost);
+        let held = so_far.topped_up.as_ref().unwrap_or(self.reservation);
+        let bounds = self.plan.budgets.bearing(target);
+        // Where nothing bears it, nobody minds what it costs.
+        let needed = if bounds.is_empty() { held.worst_case } else { self.plan.worst_case.saturating_add(charged) };
+        let more = needed.saturating_sub(held.worst_case);
+        if held.is_unheld() {
+            so_far.charged = charged;
+            return Ok(());
+        }
+        let covered = self.ledger.top_up(held, &self.caller.key, &bounds, more).await?;
+        if covered != *held {
+            so_far.topped_up = Some(covered);
+        }
+        so_far.charged = charged;
+        Ok(())
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -2,6 +2,7 @@
 
 use super::worst_case::{Bounds, unpriced};
 use crate::{
+    budgets::Budgets,
     call::{Asked, Caller},
     pricing,
     target::ResolvedTarget,
@@ -11,10 +12,15 @@ use std::sync::Arc;
 
 /// The bounds over all targets. A key with a budget is refused a target without a price, and an operation whose cost has
 /// no bound [M4].
-pub fn bounds(targets: &[Arc<ResolvedTarget>], caller: &Caller, asked: &Asked) -> Result<Bounds, Error> {
-    let limited = caller.is_metered();
+pub fn bounds(
+    targets: &[Arc<ResolvedTarget>],
+    caller: &Caller,
+    budgets: &Budgets,
+    asked: &Asked,
+) -> Result<Bounds, Error> {
     let mut all = Bounds::default();
     for target in targets {
+        let limited = caller.is_metered() || budgets.bear(target);
         let Some(rates) = &target.rates else {
             if limited {
                 return Err(unpriced(&asked.ask.model));
@@ -38,7 +44,7 @@ pub fn bounds(targets: &[Arc<ResolvedTarget>], caller: &Caller, asked: &Asked) -
 
 fn unmetered(asked: &Asked) -> Error {
     let message = format!(
-        "what `{}` costs for this operation ({}) has no known bound, and this key has a budget; an administrator can set \
+        "what `{}` costs for this operation ({}) has no known bound, and a budget bears this call; an administrator can set \
          `price` on its target",
         asked.ask.model,
         asked.service.task().name()

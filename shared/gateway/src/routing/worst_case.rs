@@ -1,6 +1,7 @@
 //! W: the most a call could cost over every route its plan allows. Arithmetic only.
 
 use crate::{
+    budgets::Budgets,
     call::{Caller, Request},
     pricing::chat::{self, Most},
     target::ResolvedTarget,
@@ -32,18 +33,19 @@ pub fn bounds(
     targets: &[Arc<ResolvedTarget>],
     config: &Config,
     caller: &Caller,
+    budgets: &Budgets,
     request: &Request<'_>,
 ) -> Result<Bounds, Error> {
-    let limited = caller.is_metered();
     let mut all = Bounds::default();
     for target in targets {
+        let limited = caller.is_metered() || budgets.bear(target);
         let Some(rates) = target.rates.as_ref().filter(|rates| rates.price_chat()) else {
             if limited {
                 return Err(unpriced(&request.head.model));
             }
             continue;
         };
-        let one = of_target(rates, config.default_output_cap, request, caller);
+        let one = of_target(rates, config.default_output_cap, request, (caller, limited));
         all.worst_case = all.worst_case.max(one.worst_case);
         all.ambiguous = all.ambiguous.max(one.ambiguous);
         all.input = all.input.max(one.input);
@@ -54,9 +56,11 @@ pub fn bounds(
     Ok(all)
 }
 
-fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, caller: &Caller) -> Bounds {
+fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, (caller, limited): (&Caller, bool)) -> Bounds {
     let input = input_bound(rates, request);
-    let cap = output_cap(rates, default_cap, request, input, caller);
+    let most = [rates.context_window, caller.tokens_a_minute()].into_iter().flatten().min();
+    let room = most.map_or(u64::MAX, |most| most.saturating_sub(input)).max(1);
+    let cap = output_cap(rates, request, limited.then_some(default_cap.min(room)));
     let output = cap.unwrap_or(0).saturating_mul(request.head.n.max(1));
     let worst_case = chat::most(rates, Most { input, output, media: request.head.media });
     let likely_input = estimate_tokens(request.bytes).min(input);
@@ -65,7 +69,7 @@ fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, caller: &Ca
         ambiguous: rates.for_prompt(likely_input).input.saturating_times(likely_input),
         input,
         output,
-        enforced_cap: cap.filter(|_| caller.is_metered()),
+        enforced_cap: cap.filter(|_| limited),
     }
 }
 
@@ -79,18 +83,15 @@ fn input_bound(rates: &Rates, request: &Request<'_>) -> u64 {
     }
 }
 
-/// The most output tokens of one choice. A key under a limit always has a cap, written into its requests [M3]; for
-/// others it is the caller's own or the model's, and `None` where neither is known.
-fn output_cap(rates: &Rates, default_cap: u64, request: &Request<'_>, input: u64, caller: &Caller) -> Option<u64> {
-    let most = [rates.context_window, caller.tokens_a_minute()].into_iter().flatten().min();
-    let room = most.map_or(u64::MAX, |most| most.saturating_sub(input)).max(1);
-    let unasked = if caller.is_metered() { Some(default_cap.min(room)) } else { None };
+/// The most output tokens of one choice. A call under a limit always has a cap, written into its request [M3], `unasked`
+/// if it names none; for others it is the caller's own or the model's, and `None` where neither is known.
+fn output_cap(rates: &Rates, request: &Request<'_>, unasked: Option<u64>) -> Option<u64> {
     let cap = request.head.output_cap.or(unasked);
     [cap, rates.max_output].into_iter().flatten().min()
 }
 
 pub fn unpriced(model: &str) -> Error {
     let message =
-        format!("`{model}` has no price, and this key has a budget; an administrator can set `price` on its target");
+        format!("`{model}` has no price, and a budget bears this call; an administrator can set `price` on its target");
     Error::caller(Kind::Forbidden, message).with_code("model_unpriced").with_param("model")
 }
