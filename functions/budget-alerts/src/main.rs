@@ -79,7 +79,10 @@ impl Parts {
     /// The jobs under what an operator has put in force.
     async fn telling(&self, stored: Option<StoredConfig>) -> Result<Telling, Error> {
         let config = match stored {
-            Some(stored) => settings::load_some(&stored.text, &self.stack.secrets, &self.secrets).await?,
+            Some(stored) => {
+                let config = settings::load_some(&stored.text, &self.stack.secrets, &self.secrets).await?;
+                Config { version: stored.version, ..config }
+            }
             None => Config::default(),
         };
         let Stack { table, names, clock, .. } = &self.stack;
@@ -92,6 +95,7 @@ impl Parts {
         let places = hooks(&config)?;
         let (topic, shares) = (self.topic.clone(), config.alerts.thresholds);
         let alerts = Alerts::new(table.clone(), names, keys, groups, ledger, topic, shares, clock.clone());
+        let alerts = alerts.watching(config.budget.scopes, config.version);
         Ok(Telling { alerts, delivery: Delivery::new(places, table.clone(), names, clock.clone()) })
     }
 }

@@ -67,6 +67,7 @@ impl Tellings {
         let shares = config.alerts.thresholds;
         let alerts =
             Alerts::new(table.clone(), &self.names, keys, groups, ledger, Arc::new(Written), shares, clock.clone());
+        let alerts = alerts.watching(config.budget.scopes, config.version);
         Ok(Telling { alerts, delivery })
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     notify::Notify,
     outbox::{Failures, Record},
 };
-use domain::{Clock, KeyId, Timestamp, Usd, Zone, time::Period};
+use domain::{Clock, KeyId, Timestamp, Usd, Zone, call::CallRecord, limit::OperatorBudget, time::Period};
 use scopes::Watched;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -37,7 +37,7 @@ pub struct Alert {
     pub id: String,
     /// `threshold_crossed`, `budget_crossed`, `soft_budget_crossed` or `projected_limit_exceeded`.
     pub event: String,
-    /// Whose budget it is: `key`, `team`, `user`, `organization`, `project`.
+    /// Whose budget it is: `key`, `team`, `user`, `organization`, `project`, `model`, `provider`, `tag`, `global`.
     pub event_group: String,
     /// Whose, by id.
     pub scope_id: String,
@@ -71,6 +71,8 @@ pub struct Alerts {
     notify: Arc<dyn Notify>,
     /// Shares of a budget, in per cent.
     shares: Vec<u32>,
+    /// The operator's own budgets, and the version of the configuration that says so.
+    operators: (Vec<OperatorBudget>, u64),
     clock: Arc<dyn Clock>,
 }
 
@@ -96,7 +98,15 @@ impl Alerts {
     ) -> Self {
         let rollups = Rollups::new(table.clone(), names.clone());
         let (claims, told) = (Claims::new(table.clone(), names), Told::new(table, names));
-        Self { keys, groups, ledger, rollups, claims, told, notify, shares, clock }
+        let operators = Default::default();
+        Self { keys, groups, ledger, rollups, claims, told, notify, shares, operators, clock }
+    }
+
+    /// Tells of the operator's own budgets, too: those of a configuration of this version.
+    #[must_use]
+    pub fn watching(mut self, budgets: Vec<OperatorBudget>, version: u64) -> Self {
+        self.operators = (budgets, version);
+        self
     }
 
     /// Tells what the calls of a batch have crossed. Records that cannot be read hold nobody up: the rollups keep them.
@@ -125,6 +135,7 @@ impl Alerts {
         let at = moment(key.limits.budget_period, &zone, settled);
         let mut scopes = vec![Watched::of_key(&key)];
         scopes.extend(self.groups.above(&key).await?.iter().map(Watched::of_group));
+        self.add_narrower(&mut scopes, &settled.call.record, key.version);
         for scope in &scopes {
             for watch in scope.watches(&self.shares, &zone, at) {
                 if judged.contains(&(scope.id.to_string(), watch.window.clone())) {
@@ -135,6 +146,17 @@ impl Alerts {
             }
         }
         Ok(())
+    }
+
+    /// The budgets that bore the call because of where it went and what it carried.
+    fn add_narrower(&self, scopes: &mut Vec<Watched>, call: &CallRecord, version: u64) {
+        let direct = format!("{}/{}", call.provider, call.model);
+        let names = [call.alias.as_str(), direct.as_str(), call.model.as_str()];
+        let models: Vec<Watched> = scopes.iter().flat_map(|scope| scope.of_models(&names, version)).collect();
+        let (operators, version) = &self.operators;
+        let bore = |budget: &&OperatorBudget| budget.bears(&call.provider, &call.tags);
+        let operators = operators.iter().filter(bore).map(|budget| Watched::of_operator(budget, *version));
+        scopes.extend(models.into_iter().chain(operators));
     }
 
     /// One window of one scope.

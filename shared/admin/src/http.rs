@@ -37,6 +37,8 @@ use stores::{
 mod alerts;
 /// Request bodies.
 mod body;
+/// Budgets of the operator's own.
+mod budgets;
 /// Changes by admins.
 pub(crate) mod changes;
 /// The configuration, as text.
@@ -55,6 +57,8 @@ mod keys;
 mod limits;
 /// Who may administer.
 mod login;
+/// Budgets of some models.
+mod model_budgets;
 /// Models as configured.
 mod models;
 /// The API described.
@@ -208,6 +212,7 @@ async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> R
         Serves::Audit => changes::list(state, uri).await,
         Serves::BlockGroup(kind) => groups::block(state, kind, asked, true).await,
         Serves::BlockKey => keys::block(state, asked, true).await,
+        Serves::Budgets => budgets::list(state, &asked.reach).await,
         Serves::ChangeGroup(kind) => groups::update(state, kind, asked).await,
         Serves::ChangeKey => keys::update(state, asked).await,
         Serves::CheckConfig => config::validate(state, asked).await,

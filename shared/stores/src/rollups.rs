@@ -133,16 +133,14 @@ impl Rollups {
         Ok(subjects)
     }
 
-    /// What a subject's calls cost, from the day of `from` to that of `to`; at most 400 days.
+    /// What a subject's calls cost, from the hour of `from` to the day of `to`; at most 400 days. Cells are counted by
+    /// whole days.
     ///
     /// # Errors
     /// As the table.
     pub async fn spent(&self, subject: &Subject, from: Timestamp, to: Timestamp) -> Result<Usd, TableError> {
-        const DAY_SECS: u64 = 86_400;
-        let (first, last) = (from.secs() / DAY_SECS, to.secs() / DAY_SECS);
-        let reads = (first.max(last.saturating_sub(400))..=last).map(|day| async move {
-            let at = Timestamp::from_secs(day * DAY_SECS);
-            let key = Key::new(Span::Day.partition(at), subject.sort_key());
+        let reads = spans(from, to, subject.dimension() != Dimension::Cell).into_iter().map(|(span, at)| async move {
+            let key = Key::new(span.partition(at), subject.sort_key());
             let item = self.table.get(&Get::consistent(&self.names.quotas, key)).await?;
             Ok::<_, TableError>(item.map_or(Usd::ZERO, |item| Total::from_item(&item).cost))
         });
@@ -163,6 +161,40 @@ impl Rollups {
     }
 }
 
+/// The counters that add up to a span of time: hours up to the first midnight, then days.
+fn spans(from: Timestamp, to: Timestamp, by_hours: bool) -> Vec<(Span, Timestamp)> {
+    const HOUR_SECS: u64 = 3_600;
+    const DAY_SECS: u64 = 86_400;
+    let last = to.secs() / DAY_SECS;
+    let first = (from.secs() / DAY_SECS).max(last.saturating_sub(400));
+    let begins = from.secs().max(first * DAY_SECS);
+    let whole = if by_hours { begins.div_ceil(DAY_SECS) } else { first };
+    let hours = begins / HOUR_SECS..(whole * DAY_SECS).min(to.secs() + HOUR_SECS) / HOUR_SECS;
+    let hours = hours.filter(|_| by_hours).map(|hour| (Span::Hour, Timestamp::from_secs(hour * HOUR_SECS)));
+    hours.chain((whole..=last).map(|day| (Span::Day, Timestamp::from_secs(day * DAY_SECS)))).collect()
+}
+
 fn row(item: &Item) -> Option<Row> {
     Some(Row { subject: Subject::parse(item.text("sk")?)?, total: Total::from_item(item) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m16_a_span_begins_with_hours_and_goes_on_with_days() {
+        let at = |text| Timestamp::parse_rfc3339(text).unwrap();
+        let names = |from, to, by_hours| {
+            let spans = spans(at(from), at(to), by_hours);
+            spans.iter().map(|(span, at)| span.partition(*at)).collect::<Vec<_>>()
+        };
+        let (eve, noon) = ("2026-11-20T22:00:00Z", "2026-11-22T12:00:00Z");
+        let expected = ["ROLL#H#2026-11-20T22", "ROLL#H#2026-11-20T23", "ROLL#D#2026-11-21", "ROLL#D#2026-11-22"];
+        assert_eq!(names(eve, noon, true), expected);
+        assert_eq!(names(eve, noon, false), ["ROLL#D#2026-11-20", "ROLL#D#2026-11-21", "ROLL#D#2026-11-22"]);
+        assert_eq!(names("2026-11-22T00:00:00Z", noon, true), ["ROLL#D#2026-11-22"]);
+        assert_eq!(names("2026-11-22T11:30:00Z", noon, true), ["ROLL#H#2026-11-22T11", "ROLL#H#2026-11-22T12"]);
+        assert_eq!(names("1970-01-01T00:00:00Z", noon, true).len(), 401);
+    }
 }

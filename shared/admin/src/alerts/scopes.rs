@@ -1,16 +1,16 @@
-//! Whose budgets are watched: a key's own, and those of what it belongs to.
+//! Whose budgets are watched: a key's own, those of what it belongs to, of models within either, and the operator's.
 
 use super::thresholds::{self, Threshold};
 use domain::{
     Timestamp, Usd, Zone,
     group::Group,
-    key::VirtualKey,
-    limit::{Bound, Limits, ScopeId, ScopeKind},
+    key::{VirtualKey, matches},
+    limit::{Bound, Limits, ModelBudget, OperatorBudget, ScopeId, ScopeKind},
     time::Period,
 };
 use stores::rollups::Subject;
 
-/// A key or a group.
+/// A key, a group, some models within one, or everything, a provider or a tag.
 pub struct Watched {
     pub id: ScopeId,
     pub name: String,
@@ -57,6 +57,37 @@ impl Watched {
             limits: group.limits.clone(),
             bounds: group.bounds(),
         }
+    }
+
+    pub fn of_operator(budget: &OperatorBudget, version: u64) -> Self {
+        let id = budget.scope.clone();
+        Self {
+            name: if id.id.is_empty() { id.kind.name().to_owned() } else { id.id.clone() },
+            id,
+            team_id: None,
+            created_at: Timestamp::default(),
+            key: None,
+            bounds: budget.bounds(version).collect(),
+            limits: budget.limits.clone(),
+        }
+    }
+
+    /// Those of models within it that bear a call to a model of these names.
+    pub fn of_models(&self, names: &[&str], version: u64) -> Vec<Self> {
+        let of_pattern = |model: &ModelBudget| Self {
+            id: self.id.model(&model.pattern),
+            name: format!("{}: {}", self.name, model.pattern),
+            team_id: self.team_id.clone(),
+            created_at: self.created_at,
+            key: None,
+            bounds: {
+                let bounds = self.limits.model_bounds(&self.id, version);
+                bounds.filter(|(pattern, _)| *pattern == model.pattern).map(|(_, bound)| bound).collect()
+            },
+            limits: Limits::default(),
+        };
+        let fits = |model: &&ModelBudget| names.iter().any(|name| matches(&model.pattern, name));
+        self.limits.model_budgets.iter().filter(fits).map(of_pattern).collect()
     }
 
     /// Its windows at a moment. The soft budget counts in the window of the first budget.

@@ -5,6 +5,7 @@
 use super::{
     AdminState, Asked,
     body::{self, Sent},
+    budgets,
     fields::Fields,
     query::{Query, wrong},
     reply::{self, List},
@@ -166,6 +167,7 @@ async fn install(
         ConfigError::Store(error) => store_failed(error),
     })?;
     audit::tell(&entry);
+    budgets::bring_in(state, &config, stored.version).await;
     answer(state, Some(&stored), Some(&config)).await
 }
 

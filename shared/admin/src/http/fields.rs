@@ -190,6 +190,11 @@ impl<'b> Field<'b> {
             .collect()
     }
 
+    /// The fields of an object within.
+    pub fn fields(&self) -> Result<Fields<'b>, Error> {
+        Fields::of(self.value.get()).map_err(|_| self.wrong("must be an object, each name in it once"))
+    }
+
     /// An id: plain characters, at most 64 of them.
     pub fn id(&self) -> Result<String, Error> {
         let id = self.text(64)?;
@@ -238,7 +243,7 @@ pub fn optional<'b, T>(field: &Field<'b>, read: impl Fn(&Field<'b>) -> Result<T,
 }
 
 /// Visible ASCII, with a star at the end at most.
-fn is_pattern(name: &str) -> bool {
+pub fn is_pattern(name: &str) -> bool {
     let before_star = name.strip_suffix('*').unwrap_or(name);
     let visible = before_star.bytes().all(|b| b.is_ascii_graphic() && b != b'*');
     (1..=256).contains(&name.len()) && visible

@@ -5,7 +5,7 @@ use domain::{
     Error, Kind, Timestamp,
     group::{Group, GroupKind},
     key::{Allowed, VirtualKey},
-    limit::{BudgetMode, Limits, Priority},
+    limit::{Budget, BudgetMode, Limits, ModelBudget, Priority},
     role::{Action, Role},
 };
 
@@ -154,8 +154,10 @@ fn is_lowered(before: &Limits, after: &Limits) -> bool {
     let budgets =
         before.all_budgets().all(|old| after.all_budgets().any(|new| new.period == old.period && new.max <= old.max));
     let rates = before.rate_limits.iter().all(|old| after.rate_limits.contains(old));
+    let models = before.model_budgets.iter().all(|old| after.model_budgets.iter().any(|new| is_within(new, old)));
     let stricter = before.budget_mode == BudgetMode::LastOne || after.budget_mode == BudgetMode::Strict;
     budgets
+        && models
         && rates
         && stricter
         && (before.observe || !after.observe)
@@ -171,6 +173,13 @@ fn is_no_more_urgent(before: Option<Priority>, after: Option<Priority>) -> bool 
         (_, None) => before.is_none(),
         (before, Some(after)) => after <= before.unwrap_or_default(),
     }
+}
+
+/// Do these budgets bind the same models at least as tightly?
+fn is_within(new: &ModelBudget, old: &ModelBudget) -> bool {
+    let lower = |old: &Budget| new.budgets.iter().any(|new| new.period == old.period && new.max <= old.max);
+    let stricter = old.mode == BudgetMode::LastOne || new.mode == BudgetMode::Strict;
+    new.pattern == old.pattern && stricter && old.budgets.iter().all(lower)
 }
 
 fn no_higher<T: PartialOrd>(before: Option<T>, after: Option<T>) -> bool {

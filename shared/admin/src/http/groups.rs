@@ -17,13 +17,18 @@ use axum::response::Response;
 use domain::{
     Error, Kind, Usd,
     group::{Group, GroupKind},
+    time::Period,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use stores::{groups::GroupError, ledger::Spend};
+use stores::{
+    groups::GroupError,
+    ledger::{LedgerError, Spend},
+    rollups::Subject,
+};
 
 /// Groups whose figures are read at once.
 const AT_ONCE: usize = 16;
@@ -57,6 +62,7 @@ pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
     grants::role(&asked.principal, None, &group)?;
     let groups = groups.leaving(trail(state, &actor, kind, "create"));
     groups.create(&group).await.map_err(|error| refused(kind, error))?;
+    change_budgets(state, &group).await?;
     let shown = reply::json(StatusCode::CREATED, &show(state, &group).await?)?;
     Ok(reply::tagged(shown, group.version))
 }
@@ -123,15 +129,47 @@ async fn changed(
     let kind = before.kind;
     let groups = state.keys.groups().leaving(trail(state, actor, kind, verb));
     let after = groups.update(after).await.map_err(|error| refused(kind, error))?;
-    for bound in after.bounds() {
-        let changed = state.ledger.change_budget(&bound, Usd::ZERO, state.now()).await;
-        changed.map_err(|error| store_failed(error.0))?;
-    }
+    change_budgets(state, &after).await?;
     answer(state, &after).await
 }
 
+/// Brings the group's budgets to its policy. A first budget counts what was spent before it in its window, as far as it
+/// was counted.
+async fn change_budgets(state: &AdminState, group: &Group) -> Result<(), Error> {
+    let (ledger, now) = (&state.ledger, state.now());
+    let failed = |error: LedgerError| store_failed(error.0);
+    for bound in group.bounds() {
+        let spent = match ledger.is_open(&bound, now).await.map_err(failed)? {
+            true => Usd::ZERO,
+            false => counted(state, group, bound.budget.period).await?,
+        };
+        ledger.change_budget(&bound, spent, now).await.map_err(failed)?;
+    }
+    for (_, bound) in group.model_bounds() {
+        ledger.change_budget(&bound, Usd::ZERO, now).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// What the group's calls cost in the current window of a period, by the counters.
+async fn counted(state: &AdminState, group: &Group, period: Period) -> Result<Usd, Error> {
+    let (id, now) = (group.id.clone(), state.now());
+    let subject = match group.kind {
+        GroupKind::Organization => Subject::Organization(id),
+        GroupKind::Project => Subject::Project(id),
+        GroupKind::Team => Subject::Team(id),
+        GroupKind::User => Subject::User(id),
+    };
+    let from = state.ledger.zone().start(period, now).unwrap_or(group.created_at);
+    state.rollups.spent(&subject, from, now).await.map_err(store_failed)
+}
+
 async fn answer(state: &AdminState, group: &Group) -> Result<Response, Error> {
-    Ok(reply::tagged(reply::json(StatusCode::OK, &show(state, group).await?)?, group.version))
+    let mut shown = show(state, group).await?;
+    if shown.spend_usd.is_none() {
+        shown.spend_usd = Some(counted(state, group, group.limits.budget_period).await?.to_string());
+    }
+    Ok(reply::tagged(reply::json(StatusCode::OK, &shown)?, group.version))
 }
 
 /// A group that may be seen; others are as good as none [R4].
@@ -190,7 +228,7 @@ struct Shown<'g> {
     tags: Labels<'g>,
     metadata: Box<RawValue>,
     created_at: String,
-    /// Settled in the current window of its budget; null without a budget.
+    /// Settled in the current window of its budget. Without a budget, what was counted, where one group is asked for.
     spend_usd: Option<String>,
     /// Held by calls in flight; null without a budget.
     reserved_usd: Option<String>,

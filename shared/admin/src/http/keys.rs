@@ -12,7 +12,7 @@ use super::{
 };
 use crate::audit::{Actor, Teller};
 use axum::response::Response;
-use domain::{Error, KeyId, Kind, Secret, Timestamp, key::VirtualKey, limit::Bound};
+use domain::{Error, KeyId, Kind, Secret, Timestamp, Usd, key::VirtualKey, limit::Bound};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, StatusCode, Uri};
 use std::sync::Arc;
@@ -128,6 +128,10 @@ async fn change_budgets(state: &AdminState, before: &VirtualKey, after: &Virtual
         over.limits.budget_period = bound.budget.period;
         let spent = spend(state, &over).await?.settled;
         state.ledger.change_budget(&bound, spent, state.now()).await.map_err(ledger_failed)?;
+    }
+    // What a model within the key cost is not counted before its first call under a budget.
+    for (_, bound) in after.model_bounds() {
+        state.ledger.change_budget(&bound, Usd::ZERO, state.now()).await.map_err(ledger_failed)?;
     }
     Ok(())
 }

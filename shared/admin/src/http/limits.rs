@@ -2,7 +2,7 @@
 
 use super::{
     fields::{Field, Fields, optional},
-    rates,
+    model_budgets, rates,
 };
 use domain::{
     Error, Usd,
@@ -13,7 +13,7 @@ use domain::{
 use serde::Serialize;
 
 /// The fields that [`write`] takes.
-pub const WRITABLE: [&str; 15] = [
+pub const WRITABLE: [&str; 16] = [
     "models",
     "providers",
     "allowed_routes",
@@ -23,6 +23,7 @@ pub const WRITABLE: [&str; 15] = [
     "budgets",
     "soft_budget_usd",
     "budget_mode",
+    "model_budgets",
     "max_parallel",
     "rpm",
     "tpm",
@@ -38,7 +39,7 @@ const MOST_PATTERNS: usize = 500;
 /// Further budgets, each a scope that every call pays into.
 const MOST_BUDGETS: usize = 4;
 
-const MODES: [(&str, BudgetMode); 2] = [("strict", BudgetMode::Strict), ("last_one", BudgetMode::LastOne)];
+pub const MODES: [(&str, BudgetMode); 2] = [("strict", BudgetMode::Strict), ("last_one", BudgetMode::LastOne)];
 
 /// Writes a field, if it is one of these; false if it is another's affair.
 ///
@@ -56,6 +57,7 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
         "budgets" => limits.budgets = optional(field, budgets)?.unwrap_or_default(),
         "soft_budget_usd" => limits.soft_budget = optional(field, Field::money)?,
         "budget_mode" => limits.budget_mode = optional(field, |field| field.word(&MODES))?.unwrap_or_default(),
+        "model_budgets" => limits.model_budgets = optional(field, model_budgets::read)?.unwrap_or_default(),
         "max_parallel" => limits.max_parallel = optional(field, rates::parallel)?,
         "rpm" => limits.rpm = optional(field, rates::a_minute)?,
         "tpm" => limits.tpm = optional(field, rates::a_minute)?,
@@ -72,14 +74,16 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
     Ok(true)
 }
 
-fn period(field: &Field<'_>) -> Result<Period, Error> {
+/// How often a budget starts afresh.
+pub fn period(field: &Field<'_>) -> Result<Period, Error> {
     let name = field.text(10)?;
     Period::named(&name).ok_or_else(|| {
         field.wrong("must be daily, weekly, monthly, total, or a duration of at least a minute such as 7d, 12h or 30m")
     })
 }
 
-fn budgets(field: &Field<'_>) -> Result<Vec<Budget>, Error> {
+/// Budgets, each over a window.
+pub fn budgets(field: &Field<'_>) -> Result<Vec<Budget>, Error> {
     field.objects(MOST_BUDGETS)?.iter().map(|fields| budget(field, fields)).collect()
 }
 
@@ -102,12 +106,17 @@ pub fn consistent(limits: &Limits) -> Result<(), Error> {
     {
         return Err(Error::invalid("soft_budget_usd", "soft_budget_usd must not be larger than max_budget_usd"));
     }
-    let mut periods: Vec<Period> = limits.all_budgets().map(|budget| budget.period).collect();
-    periods.sort_unstable();
-    if periods.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
+    if !have_periods_of_their_own(&limits.all_budgets().collect::<Vec<_>>()) {
         return Err(Error::invalid("budgets", "budgets must each have a budget_period of their own"));
     }
     Ok(())
+}
+
+/// Is no window limited twice?
+pub fn have_periods_of_their_own(budgets: &[Budget]) -> bool {
+    let mut periods: Vec<Period> = budgets.iter().map(|budget| budget.period).collect();
+    periods.sort_unstable();
+    !periods.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
 }
 
 /// Allow-lists and limits as answers show them.
@@ -121,6 +130,7 @@ pub struct Shown<'l> {
     budget_period: Period,
     budgets: Vec<ShownBudget>,
     soft_budget_usd: Option<String>,
+    model_budgets: model_budgets::Shown<'l>,
     rpm: Option<u64>,
     tpm: Option<u64>,
     max_parallel: Option<u32>,
@@ -131,16 +141,21 @@ pub struct Shown<'l> {
     budget_mode: BudgetMode,
 }
 
+/// One budget as answers show it.
 #[derive(Serialize)]
-struct ShownBudget {
+pub struct ShownBudget {
     max_budget_usd: String,
     budget_period: Period,
 }
 
+impl ShownBudget {
+    pub fn of(budget: &Budget) -> Self {
+        Self { max_budget_usd: budget.max.to_string(), budget_period: budget.period }
+    }
+}
+
 impl<'l> Shown<'l> {
     pub fn of(allowed: &'l Allowed, limits: &'l Limits) -> Self {
-        let shown =
-            |budget: &Budget| ShownBudget { max_budget_usd: budget.max.to_string(), budget_period: budget.period };
         Self {
             models: &allowed.models,
             providers: &allowed.providers,
@@ -148,8 +163,9 @@ impl<'l> Shown<'l> {
             allowed_ips: allowed.networks.iter().map(ToString::to_string).collect(),
             max_budget_usd: limits.max_budget.as_ref().map(Usd::to_string),
             budget_period: limits.budget_period,
-            budgets: limits.budgets.iter().map(shown).collect(),
+            budgets: limits.budgets.iter().map(ShownBudget::of).collect(),
             soft_budget_usd: limits.soft_budget.as_ref().map(Usd::to_string),
+            model_budgets: model_budgets::Shown(&limits.model_budgets),
             rpm: limits.rpm,
             tpm: limits.tpm,
             max_parallel: limits.max_parallel,

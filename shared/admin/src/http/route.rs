@@ -21,6 +21,7 @@ pub enum Serves {
     Audit,
     BlockGroup(GroupKind),
     BlockKey,
+    Budgets,
     ChangeGroup(GroupKind),
     ChangeKey,
     CheckConfig,
@@ -54,7 +55,7 @@ macro_rules! route {
 }
 
 /// The routes of one kind of thing.
-static PLAIN: [Route; 21] = [
+static PLAIN: [Route; 22] = [
     route!(POST "keys" => Serves::CreateKey, ManageKeys),
     route!(GET "keys" => Serves::Keys, ReadKeys),
     route!(GET "keys" / "{id}" => Serves::OneKey, ReadKeys),
@@ -64,6 +65,7 @@ static PLAIN: [Route; 21] = [
     route!(POST "keys" / "{id}" / "block" => Serves::BlockKey, ManageKeys),
     route!(POST "keys" / "{id}" / "unblock" => Serves::UnblockKey, ManageKeys),
     route!(GET "usage" => Serves::Usage, ReadUsage),
+    route!(GET "budgets" => Serves::Budgets, ReadUsage),
     route!(GET "models" => Serves::Models, ReadCatalog),
     route!(GET "providers" => Serves::Providers, ReadCatalog),
     route!(GET "requests" / "{id}" => Serves::OneRequest, ReadUsage),

@@ -15,6 +15,7 @@ use config::alerts::{Format, Webhook};
 use domain::{
     Clock, KeyId, Secret,
     group::{Group, GroupKind},
+    limit::{Limits, OperatorBudget, ScopeId, ScopeKind},
     outward::Post,
     time::Period,
 };
@@ -357,4 +358,40 @@ async fn m17_a_queue_that_brings_an_alert_again_delivers_it_once() {
         assert_eq!(delivery(&world, &inbox).take(&event).await.ids(), ["m2"]);
     }
     assert_eq!(inbox.urls().len(), 2);
+}
+
+#[tokio::test]
+async fn m17_budgets_of_models_and_of_the_operator_are_told_of_too() {
+    let world = World::new().await;
+    let models = json!({ "echo-*": { "max_budget_usd": "4" }, "other": { "max_budget_usd": "4" } });
+    let id = world.key(json!({ "name": "ci", "model_budgets": models })).await;
+    let key = world.keys.get(&KeyId::from(id.as_str())).await.unwrap().unwrap();
+    let of = |kind, scope: &str| OperatorBudget {
+        scope: ScopeId::new(kind, scope),
+        limits: Limits { max_budget: Some(usd("4")), ..Limits::default() },
+    };
+    let operators =
+        vec![of(ScopeKind::Provider, "echo"), of(ScopeKind::Provider, "else"), of(ScopeKind::Tag, "app=tests")];
+    let mut bounds = key.bounds();
+    bounds.extend(key.model_bounds().into_iter().take(1).map(|(_, bound)| bound));
+    bounds.extend(operators.iter().filter(|budget| budget.scope.id != "else").flat_map(|budget| budget.bounds(1)));
+    let told = Arc::new(Recording::default());
+    let alerts = alerts(&world, told.clone(), vec![50]).watching(operators, 1);
+    let (call, now) = (domain::CallId::from("call_1"), world.clock.now());
+    let ask = domain::call::Ask {
+        call: &call,
+        key: &key,
+        bounds: &bounds,
+        worst_case: usd("2"),
+        ambiguous: usd("0"),
+        now,
+        lease_until: now.plus_secs(60),
+    };
+    let held = world.ledger.reserve(&ask).await.unwrap();
+    world.ledger.settle(&held, &crate::world::record("call_1", usd("2"), now)).await.unwrap();
+    let image = CallImage { old: None, new: world.calls.get(&call).await.unwrap().unwrap() };
+    alerts.take(&records(vec![image])).await;
+    let whose = |alert: &Alert| format!("{} {} {}", alert.event_group, alert.scope_id, alert.threshold);
+    let told: Vec<String> = told.told.lock().unwrap().iter().map(whose).collect();
+    assert_eq!(told, [format!("model {id}/echo-* 50%"), "provider echo 50%".into(), "tag app=tests 50%".into()]);
 }

@@ -5,7 +5,7 @@ use domain::{Secret, Timestamp};
 use http::Method;
 use serde_json::{Value, json};
 
-const FIELDS: [&str; 33] = [
+const FIELDS: [&str; 34] = [
     "project_id",
     "budgets",
     "id",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 33] = [
     "tags",
     "metadata",
     "budget_mode",
+    "model_budgets",
     "created_at",
     "last_used_at",
     "spend_usd",

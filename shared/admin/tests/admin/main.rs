@@ -5,6 +5,7 @@
 mod alerts;
 mod archive;
 mod audit;
+mod budgets;
 mod config;
 mod dead_letters;
 mod door;

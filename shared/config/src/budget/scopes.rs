@@ -35,7 +35,7 @@ raw! {
         budgets: Vec<RawWindow>,
         /// strict or last_one; as budget.mode if not given.
         budget_mode: BudgetMode,
-        /// US dollars in each window of budget_period that are told about, never refused.
+        /// US dollars in each window of the first budget that are told about, never refused.
         soft_budget_usd: Decimal,
     }
 }
@@ -130,8 +130,8 @@ fn windows(raw: Vec<RawWindow>, reader: &mut Reader) -> Vec<Budget> {
 }
 
 fn consistent(limits: &Limits, at: Mark, reader: &mut Reader) {
-    if !limits.has_budget() && limits.soft_budget.is_none() {
-        reader.wrong(at, "a budget needs max_budget_usd, budgets or soft_budget_usd");
+    if !limits.has_budget() {
+        reader.wrong(at, "a budget needs max_budget_usd or budgets");
     }
     if limits.soft_budget.zip(limits.max_budget).is_some_and(|(soft, most)| soft > most) {
         reader.wrong(at, "soft_budget_usd must not be larger than max_budget_usd");
@@ -172,13 +172,13 @@ mod tests {
 
     #[test]
     fn budgets_of_everything_a_provider_and_a_tag_are_read() {
-        let text = r#"[ { scope: global, max_budget_usd: 100.5, budget_period: monthly, budgets: [ { max_budget_usd: 9, budget_period: 12h } ] }, { scope: provider, id: echo, max_budget_usd: 5, budget_mode: strict }, { scope: tag, id: app=chat, soft_budget_usd: 3 } ]"#;
+        let text = r#"[ { scope: global, max_budget_usd: 100.5, budget_period: monthly, budgets: [ { max_budget_usd: 9, budget_period: 12h } ] }, { scope: provider, id: echo, max_budget_usd: 5, budget_mode: strict }, { scope: tag, id: app=chat, max_budget_usd: 4, soft_budget_usd: 3 } ]"#;
         let scopes = read(text).unwrap().budget.scopes;
         let [all, echo, tag] = scopes.as_slice() else { panic!("{scopes:?}") };
         assert_eq!((all.scope.kind, all.limits.all_budgets().count()), (ScopeKind::Global, 2));
         assert_eq!((all.limits.budget_mode, echo.limits.budget_mode), (BudgetMode::LastOne, BudgetMode::Strict));
         assert_eq!((echo.scope.to_string(), tag.scope.to_string()), ("provider#echo".into(), "tag#app=chat".into()));
-        assert!(!tag.limits.has_budget() && tag.limits.soft_budget.is_some());
+        assert_eq!(tag.limits.soft_budget, Some("3".parse().unwrap()));
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
                 "[ { scope: provider, id: eco, max_budget_usd: 1 } ]",
                 "there is no provider \"eco\" (did you mean \"echo\"?)",
             ),
-            ("[ { scope: global } ]", "p.yaml:4:13: a budget needs max_budget_usd"),
+            ("[ { scope: global, soft_budget_usd: 1 } ]", "p.yaml:4:13: a budget needs max_budget_usd"),
             (
                 "[ { scope: global, max_budget_usd: -1 } ]",
                 "p.yaml:4:46: \"-1\" is not accepted: an amount must not be negative",

@@ -89,6 +89,14 @@ impl Ledger {
         Ok(())
     }
 
+    /// Does the ledger count the current window of a budget already?
+    ///
+    /// # Errors
+    /// As the table.
+    pub async fn is_open(&self, bound: &Bound, now: Timestamp) -> Result<bool, LedgerError> {
+        Ok(self.scope(&Scope::of(bound, &self.zone(), now)).await?.opened.is_some())
+    }
+
     /// Opens a scope with what was spent while nobody counted; false if it is open already.
     async fn open_scope(&self, scope: &Scope, spent: Usd) -> Result<bool, LedgerError> {
         let item = opened(scope, scope.budget.saturating_sub(spent), spent);

@@ -190,6 +190,10 @@ impl Operation {
             }
             Serves::Audit => Self::new("listChanges", "What admins changed, newest first", AUDIT, None, list("Change")),
             Serves::BlockKey => Self::new("blockKey", "Refuse the calls of a key", &[], empty(), one("Key")),
+            Serves::Budgets => {
+                let summary = "What everybody together may spend and has spent, as configured";
+                Self::new("listBudgets", summary, &[], None, list("Budget"))
+            }
             Serves::ChangeKey => {
                 Self::new("updateKey", "Change some fields of a key", &[], sent(schema("ChangedKey")), one("Key"))
             }

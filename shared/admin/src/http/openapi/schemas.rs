@@ -54,6 +54,7 @@ enum Holds {
     MaybeMoney,
     MaybeText,
     MaybeTime,
+    Models,
     Money,
     Names,
     Of(&'static str),
@@ -69,8 +70,8 @@ enum Holds {
 type Fields = &'static [(&'static str, Holds)];
 
 use Holds::{
-    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, MaybeWord, Money, Names,
-    Object, Of, Periods, Text, Texts, Time, Word,
+    Budgets, Count, Flag, List, MaybeAny, MaybeCount, MaybeMoney, MaybeText, MaybeTime, MaybeWord, Models, Money,
+    Names, Object, Of, Periods, Text, Texts, Time, Word,
 };
 
 const PRIORITIES: &[&str] = &["high", "normal", "low"];
@@ -97,6 +98,7 @@ const KEY: Fields = &[
     ("budget_period", Periods),
     ("budgets", Budgets),
     ("soft_budget_usd", MaybeMoney),
+    ("model_budgets", Models),
     ("rpm", MaybeCount),
     ("tpm", MaybeCount),
     ("max_parallel", MaybeCount),
@@ -131,6 +133,7 @@ const GROUP: Fields = &[
     ("budget_period", Periods),
     ("budgets", Budgets),
     ("soft_budget_usd", MaybeMoney),
+    ("model_budgets", Models),
     ("rpm", MaybeCount),
     ("tpm", MaybeCount),
     ("max_parallel", MaybeCount),
@@ -147,6 +150,10 @@ const GROUP: Fields = &[
     ("reserved_usd", MaybeMoney),
     ("version", Count),
 ];
+
+/// The budgets of some models, as they are answered.
+const MODEL_BUDGET: Fields =
+    &[("max_budget_usd", MaybeMoney), ("budget_period", Periods), ("budgets", Budgets), ("budget_mode", MODES)];
 
 const CONFIG: Fields = &[
     ("version", Count),
@@ -242,6 +249,21 @@ const OTHERS: &[(&str, Fields, &[&str])] = &[
         ],
         &[],
     ),
+    (
+        "Budget",
+        &[
+            ("scope", Word(&["global", "provider", "tag"])),
+            ("id", MaybeText),
+            ("max_budget_usd", Money),
+            ("budget_period", Periods),
+            ("budget_mode", MODES),
+            ("window", Text),
+            ("spend_usd", Money),
+            ("reserved_usd", Money),
+            ("remaining_usd", Money),
+        ],
+        &[],
+    ),
     ("Config", CONFIG, &["warnings"]),
     ("ConfigVersion", CONFIG, &["config", "warnings"]),
     ("Said", &[("line", Count), ("column", Count), ("message", Text)], &[]),
@@ -296,6 +318,7 @@ impl Holds {
             MaybeText => json!({ "type": ["string", "null"] }),
             MaybeTime => json!({ "type": ["string", "null"], "format": "date-time" }),
             MaybeWord(words) => json!({ "enum": words.iter().copied().map(Some).chain([None]).collect::<Vec<_>>() }),
+            Models => json!({ "type": "object", "additionalProperties": answered(MODEL_BUDGET, &[]) }),
             Money => json!({ "type": "string", "pattern": money }),
             Names => json!({ "type": "array", "items": { "type": "string" } }),
             Of(name) => json!({ "$ref": format!("#/components/schemas/{name}") }),

@@ -40,6 +40,22 @@ fn written(name: &str) -> Value {
             "required": ["max_budget_usd", "budget_period"],
             "additionalProperties": false,
         }}),
+        "model_budgets" => json!({
+            "type": ["object", "null"], "maxProperties": 20,
+            "propertyNames": { "pattern": PATTERN },
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "max_budget_usd": written("max_budget_usd"),
+                    "budget_period": written("budget_period"),
+                    "budgets": written("budgets"),
+                    "budget_mode": written("budget_mode"),
+                },
+                "anyOf": [{ "required": ["max_budget_usd"] }, { "required": ["budgets"] }],
+                "additionalProperties": false,
+            },
+            "description": "Budgets of some models, by a name or the beginning of one with a star.",
+        }),
         "max_parallel" => json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 100_000 }),
         "rpm" | "tpm" => json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000_000 }),
         "rate_limits" => json!({ "type": ["array", "null"], "maxItems": 8, "items": {
