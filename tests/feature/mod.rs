@@ -9,6 +9,7 @@ mod cohere;
 mod compact;
 mod completions;
 mod conservation;
+mod cost;
 mod deadlines;
 mod disconnect;
 mod fallback;

@@ -70,6 +70,7 @@ pub struct Setup {
     /// More addresses that may be dialled.
     allow: Vec<String>,
     streaming: bool,
+    later: bool,
 }
 
 impl Default for Setup {
@@ -87,6 +88,7 @@ impl Default for Setup {
             egress: true,
             allow: Vec::new(),
             streaming: false,
+            later: false,
         }
     }
 }
@@ -164,6 +166,12 @@ impl Setup {
         self
     }
 
+    /// Holds are freed by who reads the stream of call records.
+    pub fn freeing_later(mut self) -> Self {
+        self.later = true;
+        self
+    }
+
     /// Runs it.
     pub async fn start(self) -> Portunus {
         Portunus::run(self).await
@@ -221,7 +229,8 @@ impl Portunus {
         let stream = if setup.streaming { embedded.stream(&names).await.ok() } else { None };
         let table: Arc<dyn Table> = (setup.wrap)(Arc::new(embedded.table(&names).await.unwrap()));
         let keys = Arc::new(Keys::new(table.clone(), names.clone(), Peppers::one(Secret::new(PEPPER))));
-        let ledger = Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()));
+        let ledger = Ledger::new(table.clone(), names.clone(), clock.clone());
+        let ledger = Arc::new(if setup.later { ledger.freeing_later() } else { ledger });
         let aws = Aws::new(&Dialer::new(&config.egress).unwrap(), &ProcessEnv).unwrap();
         let dialer = Dialer::new(&config.egress).unwrap();
         let providers = match setup.openai {
