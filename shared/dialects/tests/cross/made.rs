@@ -14,7 +14,9 @@ pub struct Maker {
     taken: BTreeMap<String, Vec<usize>>,
     dice: u64,
     /// Words so far: each is another one.
-    pub words: usize,
+    words: usize,
+    /// What may be left out, and is, is null.
+    pub nulls: bool,
 }
 
 impl Maker {
@@ -26,7 +28,7 @@ impl Maker {
             }
             None => schema["$defs"].clone(),
         };
-        Self { defs, taken: BTreeMap::new(), dice: 7, words: 0 }
+        Self { defs, taken: BTreeMap::new(), dice: 7, words: 0, nulls: false }
     }
 
     /// A value of the part of that name.
@@ -66,7 +68,12 @@ impl Maker {
             parts.push(json!({"type": "object", "properties": schema["properties"], "required": schema["required"]}));
             for part in &parts {
                 match self.any(part, key, depth) {
-                    Value::Object(fields) => whole.extend(fields),
+                    // A field that several parts have is the last one's, if it has any.
+                    Value::Object(fields) => fields.into_iter().for_each(|(key, value)| {
+                        if !value.is_null() || !whole.contains_key(&key) {
+                            whole.insert(key, value);
+                        }
+                    }),
                     other => return other,
                 }
             }
@@ -100,6 +107,8 @@ impl Maker {
         for (key, field) in schema["properties"].as_object().into_iter().flatten() {
             if required.contains(&key.as_str()) || (depth < DEEP && self.below(3) == 0) {
                 fields.insert(key.clone(), self.any(field, key, depth + 1));
+            } else if self.nulls {
+                fields.insert(key.clone(), Value::Null);
             }
         }
         if schema["additionalProperties"].is_object() {

@@ -235,3 +235,239 @@ fn s2_however_a_stream_is_framed_it_says_the_same() {
     println!("{ran} streams");
     assert!(ran > 800);
 }
+
+/// What is odd about a stream, its data, what it says, and the names and arguments of its calls.
+type Odd = (Wire, &'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
+
+/// Streams that hosts have been seen to send, or that their dialects allow.
+const STREAMS: [Odd; 17] = [
+    (
+        Wire::OpenAiChat,
+        "a call without an id",
+        &[
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":""}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1}"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+            "[DONE]",
+        ],
+        "",
+        &[("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::OpenAiChat,
+        "calls without numbers",
+        &[
+            r#"{"choices":[{"delta":{"tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[{"id":"2","function":{"name":"g","arguments":"{\"b\":2}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+            "[DONE]",
+        ],
+        "",
+        &[("f", "{}"), ("g", r#"{"b":2}"#)],
+    ),
+    (
+        Wire::OpenAiChat,
+        "calls that come between each other",
+        &[
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"2","function":{"name":"g","arguments":"{\"b\""}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":"{\"a\""}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":":2}"}},{"index":0,"function":{"arguments":":1}"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+            "[DONE]",
+        ],
+        "",
+        &[("g", r#"{"b":2}"#), ("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::OpenAiChat,
+        "words and no reason to stop",
+        &[
+            r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":null}}],"usage":null}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}"#,
+            "[DONE]",
+        ],
+        "hi",
+        &[],
+    ),
+    (
+        Wire::OpenAiChat,
+        "an end without a delta, and usage without numbers",
+        &[
+            r#"{"choices":[{"index":0,"delta":{"content":"hi"}}]}"#,
+            r#"{"choices":[{"index":0,"finish_reason":"stop"}]}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":null,"completion_tokens":null}}"#,
+            "[DONE]",
+        ],
+        "hi",
+        &[],
+    ),
+    (
+        Wire::OpenAiChat,
+        "a call that was cut short",
+        &[
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":"{\"a\":"}}]}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}"#,
+            "[DONE]",
+        ],
+        "",
+        &[("f", r#"{"a":"#)],
+    ),
+    (
+        Wire::OpenAiChat,
+        "a name in two pieces and arguments that are an object",
+        &[
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"1","type":"function","function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"tool_calls"}]}"#,
+            "[DONE]",
+        ],
+        "",
+        &[("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::AnthropicMessages,
+        "no beginning, no ends of blocks",
+        &[
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"hi"}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        "hi",
+        &[],
+    ),
+    (
+        Wire::AnthropicMessages,
+        "a call whose input came with its beginning",
+        &[
+            r#"{"type":"message_start","message":{"id":"m","usage":null}}"#,
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"1","name":"f","input":{"a":1}}}"#,
+            r#"{"type":"content_block_stop","index":0}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"tool_use"}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        "",
+        &[("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::AnthropicMessages,
+        "a delta of tomorrow in a text of today",
+        &[
+            r#"{"type":"message_start","message":{"id":"m"}}"#,
+            r#"{"type":"content_block_start","index":7,"content_block":{"type":"text","text":"h"}}"#,
+            r#"{"type":"content_block_delta","index":7,"delta":{"type":"of_tomorrow_delta","words":"x"}}"#,
+            r#"{"type":"content_block_delta","index":7,"delta":{"type":"text_delta","text":"i"}}"#,
+            r#"{"type":"content_block_start","index":8,"content_block":{"type":"of_tomorrow","words":"x"}}"#,
+            r#"{"type":"content_block_delta","index":8,"delta":{"type":"of_tomorrow_delta","words":"x"}}"#,
+            r#"{"type":"content_block_stop","index":8}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"of_tomorrow"},"usage":{"output_tokens":2}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+        "hi",
+        &[],
+    ),
+    (
+        Wire::GeminiGenerate,
+        "calls without ids and arguments, in one chunk",
+        &[
+            r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}},{"functionCall":{"name":"f","args":{"a":1}}}]},"finishReason":"STOP"}]}"#,
+        ],
+        "",
+        &[("f", "{}"), ("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::GeminiGenerate,
+        "a reason and a part of tomorrow",
+        &[
+            r#"{"candidates":[{"content":{"parts":[{"text":"hi"},{"ofTomorrow":{"words":"x"}}],"role":"model"}}]}"#,
+            r#"{"candidates":[{"content":{},"finishReason":"OF_TOMORROW"}],"usageMetadata":{}}"#,
+        ],
+        "hi",
+        &[],
+    ),
+    (
+        Wire::OpenAiResponses,
+        "the end alone",
+        &[
+            r#"{"type":"response.completed","response":{"id":"r","status":"completed","output":[{"type":"of_tomorrow","id":"x"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"hi"}]},{"type":"function_call","call_id":"1","name":"f","arguments":"{\"a\":1}"}],"usage":null}}"#,
+        ],
+        "hi",
+        &[("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::OpenAiResponses,
+        "items that nobody ended",
+        &[
+            r#"{"type":"response.created","response":{"id":"r"}}"#,
+            r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","call_id":"1","name":"f","arguments":""}}"#,
+            r#"{"type":"response.function_call_arguments.delta","output_index":0,"delta":"{\"a\":1}"}"#,
+            r#"{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"hi"}"#,
+            r#"{"type":"response.completed","response":{"id":"r","status":"completed","output":[]}}"#,
+        ],
+        "hi",
+        &[("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::CohereChat,
+        "a call that nobody ended",
+        &[
+            r#"{"type":"message-start","id":"m"}"#,
+            r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"1","type":"function","function":{"name":"f","arguments":""}}}}}"#,
+            r#"{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\"a\":1}"}}}}}"#,
+            r#"{"type":"message-end","delta":{"finish_reason":"TOOL_CALL","usage":null}}"#,
+        ],
+        "",
+        &[("f", r#"{"a":1}"#)],
+    ),
+    (
+        Wire::CohereChat,
+        "words without the beginning of their part",
+        &[
+            r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"hi"}}}}"#,
+            r#"{"type":"message-end","delta":{"finish_reason":"OF_TOMORROW"}}"#,
+        ],
+        "hi",
+        &[],
+    ),
+    (
+        Wire::OpenAiCompletions,
+        "words and an end of tomorrow",
+        &[
+            r#"{"choices":[{"text":"h"}]}"#,
+            r#"{"choices":[{"text":"i","index":0,"finish_reason":"of_tomorrow"}],"usage":{}}"#,
+            "[DONE]",
+        ],
+        "hi",
+        &[],
+    ),
+];
+
+#[test]
+fn s5_what_hosts_make_of_their_dialects_is_understood_and_told() {
+    let mut wrong = Wrong::default();
+    for (from, what, chunks, text, calls) in &STREAMS {
+        let frame = |data: &&str| Frame {
+            raw: bytes::Bytes::new(),
+            event: None,
+            data: bytes::Bytes::copy_from_slice(data.as_bytes()),
+            exception: false,
+        };
+        wrong.unless(|| {
+            let what = format!("{from}: {what}");
+            let (mut decoder, mut events) = (codec(*from).decoder(), Vec::new());
+            for frame in chunks.iter().map(frame) {
+                decoder.push(&frame, &mut events).unwrap_or_else(|problem| panic!("{what}: {problem:?}"));
+            }
+            decoder.finish(&mut events).unwrap_or_else(|_| panic!("{what}: taken for cut"));
+            for to in kits() {
+                let (mut encoder, mut bytes) = (codec(to.wire).encoder(&REPLY), Vec::new());
+                events.iter().for_each(|event| encoder.push(event, &mut bytes));
+                encoder.finish(&mut bytes);
+                let told = (to.stream)(&bytes);
+                let said = &told.choices[0];
+                assert_eq!(&said.text, text, "{what} to {}", to.wire);
+                if to.wire == Wire::OpenAiCompletions {
+                    continue;
+                }
+                let made = calls.iter().map(|(name, text)| ((*name).to_owned(), super::said::arguments(text)));
+                assert_eq!(said.calls, made.collect::<Vec<_>>(), "{what} to {}", to.wire);
+            }
+        });
+    }
+}

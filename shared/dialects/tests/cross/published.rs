@@ -364,3 +364,70 @@ fn words(value: &Value, path: &str, into: &mut Vec<(String, String)>) {
         _ => {}
     }
 }
+
+/// The same twice: once without what may be left out, once with null in its place.
+fn twice(schema: &Value, root: &str) -> impl Iterator<Item = (Value, Value)> {
+    let (mut without, mut with) = (Maker::of(schema), Maker::of(schema));
+    with.nulls = true;
+    let root = root.to_owned();
+    (0..TIMES).map(move |_| (without.make(&root), with.make(&root)))
+}
+
+/// Takes the nulls away, which stay in what is kept as it was written.
+fn full(mut value: Value) -> Value {
+    match &mut value {
+        Value::Array(elements) => elements.iter_mut().for_each(|inner| *inner = full(inner.take())),
+        Value::Object(fields) => {
+            fields.retain(|_, inner| !inner.is_null());
+            fields.values_mut().for_each(|inner| *inner = full(inner.take()));
+        }
+        _ => {}
+    }
+    value
+}
+
+/// What each wire's provider is asked, and what is named as lost.
+fn asked(from: &Kit, body: &Value) -> Option<Vec<(String, Value, Vec<String>)>> {
+    let (text, envelope) = (body.to_string(), Envelope { model: Some("m"), stream: Some(false) });
+    let request = codec(from.wire).decode_request(&parse_answer(text.as_bytes()).unwrap(), &envelope).ok()?;
+    let told = kits().filter_map(|to| {
+        let target = Target { model: to.models[0], default_output_cap: 9000, ..Target::default() };
+        let encoded = codec(to.wire).encode_request(&request, &target).ok()?;
+        Some((to.wire.to_string(), full(serde_json::from_str(&encoded.body).unwrap()), encoded.dropped))
+    });
+    Some(told.collect())
+}
+
+/// What callers of each wire are told.
+fn told(from: &Kit, body: &Value) -> Option<Vec<(String, Value)>> {
+    let text = body.to_string();
+    let answer = codec(from.wire).decode_response(&parse_answer(text.as_bytes()).unwrap()).ok()?;
+    let told = kits().map(|to| {
+        let written = codec(to.wire).encode_response(&answer, &REPLY);
+        (to.wire.to_string(), full(serde_json::from_str(&written).unwrap()))
+    });
+    Some(told.collect())
+}
+
+#[test]
+fn null_is_as_good_as_nothing_wherever_it_stands() {
+    let (mut ran, mut wrong) = (0, Wrong::default());
+    // Bedrock's unions have one member each: AWS sends no nulls.
+    for kit in kits().filter(|kit| !matches!(kit.wire, Wire::BedrockConverse | Wire::BedrockInvoke)) {
+        if let Some((schema, root)) = requests_of(kit.wire) {
+            for (without, with) in twice(&schema, &root) {
+                let Some(expected) = asked(kit, &without) else { continue };
+                wrong.unless(|| assert_eq!(asked(kit, &with), Some(expected), "{} with {with}", kit.wire));
+                ran += 1;
+            }
+        }
+        let Some((answer, _)) = names(kit.wire) else { continue };
+        for (without, with) in twice(&answers_of(kit.wire), answer) {
+            let Some(expected) = told(kit, &without) else { continue };
+            wrong.unless(|| assert_eq!(told(kit, &with), Some(expected), "{} with {with}", kit.wire));
+            ran += 1;
+        }
+    }
+    println!("{ran} with and without nulls");
+    assert!(ran > 250, "{ran}");
+}

@@ -158,16 +158,17 @@ pub fn write(o: &mut Object<'_>, update: &UsageUpdate) {
 
 fn details(o: &mut Object<'_>, update: &UsageUpdate, known: &Usage) {
     let written = update.cache_write.or(update.cache_write_1h).or(update.cache_written);
-    if update.cache_read.is_some() || written.is_some() {
+    if update.cache_read.is_some() || written.is_some() || update.audio.is_some() {
         o.object("prompt_tokens_details", |o| {
-            o.maybe_number("cached_tokens", update.cache_read)
+            o.maybe_number("audio_tokens", update.audio)
+                .maybe_number("cached_tokens", update.cache_read)
                 .maybe_number("cache_write_tokens", written.map(|_| known.cache_write + known.cache_write_1h))
                 .maybe_number("cache_write_1h_tokens", update.cache_write_1h.filter(|long| *long > 0));
         });
     }
-    if let Some(reasoning) = update.reasoning {
+    if update.reasoning.is_some() || update.audio_output.is_some() {
         o.object("completion_tokens_details", |o| {
-            o.number("reasoning_tokens", reasoning);
+            o.maybe_number("audio_tokens", update.audio_output).maybe_number("reasoning_tokens", update.reasoning);
         });
     }
 }

@@ -68,7 +68,8 @@ fn read_function(node: &Node<'_>, path: &str, extensions: &mut Extensions) -> Re
 pub fn read_choice(body: &Node<'_>, extensions: &mut Extensions) -> Result<Option<ToolChoice>, Malformed> {
     let read = fields::optional(body, "toolConfig", |config| {
         let calling = fields::optional(config.object()?, "functionCallingConfig", choice)?;
-        let more = config.fields().iter().any(|(key, _)| !fields::is(key, "functionCallingConfig"));
+        let own = |key: &str| !fields::is(key, "functionCallingConfig");
+        let more = config.fields().iter().any(|(key, value)| own(key) && !value.is_null());
         let (choice, whole) = calling.unwrap_or((None, true));
         if more || !whole {
             extensions.push(Wire::GeminiGenerate, "toolConfig", config.json());

@@ -70,7 +70,8 @@ pub fn decode(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malfo
 fn extensions(body: &Node<'_>) -> Extensions {
     let mut extensions = Extensions::default();
     for (key, value) in body.fields() {
-        let options = key == "stream_options" && value.fields().iter().any(|(key, _)| key != "include_usage");
+        let options = key == "stream_options"
+            && value.fields().iter().any(|(key, more)| key != "include_usage" && !more.is_null());
         if options || (!value.is_null() && !KNOWN.contains(&key.as_ref())) {
             extensions.push(Wire::OpenAiChat, key.as_ref(), value.json());
         }

@@ -59,7 +59,8 @@ pub fn decode(body: &Node<'_>, envelope: &Envelope<'_>) -> Result<Request, Malfo
 fn extensions(body: &Node<'_>) -> Extensions {
     let mut extensions = Extensions::default();
     for (key, value) in body.fields() {
-        let options = key == "stream_options" && value.fields().iter().any(|(key, _)| key != "include_usage");
+        let options = key == "stream_options"
+            && value.fields().iter().any(|(key, more)| key != "include_usage" && !more.is_null());
         if options || (!KNOWN.contains(&key.as_ref()) && !asks_nothing(key, value)) {
             extensions.push(Wire::OpenAiCompletions, key.as_ref(), value.json());
         }
