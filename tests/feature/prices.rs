@@ -208,6 +208,43 @@ async fn m10_searches_that_a_provider_made_are_charged_and_recorded_passed_or_tr
     }
 }
 
+/// What Anthropic's stream says, with the count of the output before or after it says that it is done.
+fn counted_late(late: bool) -> Plan {
+    let start = json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "role": "assistant",
+        "model": "claude-sonnet-4-5", "content": [], "stop_reason": null, "usage": { "input_tokens": 10, "output_tokens": 1 } } });
+    let mut events = vec![
+        start,
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": "hi" } }),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({ "type": "message_stop" }),
+    ];
+    let usage =
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 100 } });
+    events.insert(if late { 5 } else { 4 }, usage);
+    let line = |event: &serde_json::Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    fixed("text/event-stream", events.iter().map(line).collect())
+}
+
+#[tokio::test]
+async fn s6_a_count_that_comes_after_the_end_is_the_one_that_is_charged() {
+    for late in [false, true] {
+        for path in ["/v1/messages", "/v1/chat/completions"] {
+            let portunus = Portunus::start().await;
+            portunus.script(vec![counted_late(late)]);
+            let model = "up-anthropic/claude-sonnet-4-5";
+            let body =
+                if path == "/v1/messages" { message(model, "hi", true) } else { harness::chat(model, "hi", true) };
+            let reply = portunus.post(path, &body).await;
+            let text = reply.text();
+            assert!(text.contains("message_stop") || text.contains("[DONE]"), "{text}");
+            assert!(!late || !text.contains("message_delta"), "what follows the end is not passed on: {text}");
+            let usage = portunus.record(&reply.call()).await.usage;
+            assert_eq!((usage.input, usage.output), (10, 100), "{path}, late: {late}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn m13_more_searches_than_anybody_makes_are_not_believed() {
     let portunus = Portunus::start().await;

@@ -1,4 +1,4 @@
-//! `portunus audit verify`: is the archive of call records still what it was?
+//! `portunus audit verify`: is the archive of calls and of what admins changed still what it was?
 
 use admin::archive::verify::{Report, verify};
 use clap::Subcommand;

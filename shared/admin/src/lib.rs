@@ -17,7 +17,7 @@ pub mod outbox;
 /// Totals per hour and day, by every name that people ask by.
 pub mod rollups;
 
-/// Call records as objects that nobody can change unseen.
+/// Call records and what admins changed, as objects that nobody can change unseen.
 pub mod archive;
 
 /// One message per key, window and threshold.

@@ -162,6 +162,7 @@ impl Tail {
     async fn end(&mut self) -> Option<Bytes> {
         self.state = State::Done;
         let pending = self.live.take_out();
+        self.live.hear_out().await;
         let settlement = self.settlement.take()?;
         let metered = self.live.meter().metered(settlement.about().request_bytes);
         let mut out = pending.map(Vec::from).unwrap_or_default();

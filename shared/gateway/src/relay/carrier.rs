@@ -5,7 +5,7 @@ use crate::call::About;
 use bytes::Bytes;
 use dialects::{
     Codec, Malformed,
-    codec::{Decoder, Encoder, Truncated},
+    codec::{Decoder, Encoder, Glance, Truncated},
     framing::Frame,
 };
 use domain::{CallId, Error, Kind, Retry, event::Event};
@@ -37,6 +37,18 @@ impl Carrier {
             Carrier::Pass(pass) => pass.take(frame, out, meter),
             Carrier::Raw(raw) => raw.take(frame, out, meter),
             Carrier::Translate(translate) => translate.take(frame, out, meter),
+        }
+    }
+
+    /// Looks for usage in a frame after the end; whatever else it says is ignored [S6, S7].
+    pub fn late(&self, frame: &Frame, meter: &mut Meter) {
+        let codec = match self {
+            Carrier::Pass(pass) => pass.codec,
+            Carrier::Translate(translate) => translate.codec,
+            Carrier::Raw(_) => return,
+        };
+        if let Ok(Glance { usage, .. }) = codec.glance(frame) {
+            meter.glance(&Glance { usage, ..Glance::default() });
         }
     }
 

@@ -9,6 +9,7 @@ use dialects::framing::{Cutter, Frame};
 use domain::{Error, Kind, Retry};
 use futures::{StreamExt, stream::BoxStream};
 use providers::Broken;
+use std::time::Duration;
 
 /// The most bytes a stream may have [U5].
 const MAX_STREAM: usize = 64 << 20;
@@ -17,6 +18,9 @@ const BYTES_PER_TOKEN: u64 = 16;
 
 /// The most that is taken from a chunk at once: what waits for a slow caller is copied in such pieces only [U8].
 const PIECE: usize = 16 << 10;
+
+/// How long a stream is heard out after its end.
+const LATE: Duration = Duration::from_millis(100);
 
 /// One stream from a provider, being carried.
 pub struct Live {
@@ -110,7 +114,11 @@ impl Live {
                 self.piece()
             }
             Some(Err(broken)) => Step::Failed(broken_off(&broken)),
-            None => self.closed(),
+            None => {
+                // What is over is not asked again.
+                self.chunks = futures::stream::empty().boxed();
+                self.closed()
+            }
         }
     }
 
@@ -151,14 +159,44 @@ impl Live {
         }
     }
 
-    /// Carries the frames that are whole; what ends the stream is returned. Frames after the end are ignored [S7].
+    /// Some providers count what they generated after they said that they are done: the stream is heard out for so long,
+    /// if no count was said before that can be right. Nothing else that follows the end is heard [S6, S7].
+    pub async fn hear_out(&mut self) {
+        if self.meter.is_behind() {
+            let _ = tokio::time::timeout(LATE, self.late()).await;
+        }
+    }
+
+    async fn late(&mut self) {
+        loop {
+            for frame in std::mem::take(&mut self.frames) {
+                self.carrier.late(&frame, &mut self.meter);
+            }
+            if !self.meter.is_behind() {
+                return;
+            }
+            let chunk = match std::mem::take(&mut self.rest) {
+                rest if rest.is_empty() => self.chunks.next().await,
+                rest => Some(Ok(rest)),
+            };
+            let Some(Ok(chunk)) = chunk else { return };
+            self.meter.received(chunk.len());
+            if self.meter.received_bytes() > MAX_STREAM || self.cutter.push(&chunk, &mut self.frames).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Carries the frames that are whole; what ends the stream is returned. Frames after the end are left [S7].
     fn carry(&mut self) -> Option<Step> {
-        for frame in std::mem::take(&mut self.frames) {
+        let mut frames = std::mem::take(&mut self.frames).into_iter();
+        while let Some(frame) = frames.next() {
             match self.carrier.take(&frame, &mut self.out, &mut self.meter) {
                 Ok(Progress { meaningful, over }) => {
                     self.meaningful |= meaningful;
                     if over {
                         self.over = true;
+                        self.frames = frames.collect();
                         return Some(Step::Over);
                     }
                 }

@@ -17,6 +17,8 @@ pub struct Meter {
     units: Option<Units>,
     generated: usize,
     received: usize,
+    /// Something was generated since output was last counted.
+    behind: bool,
 }
 
 impl Meter {
@@ -50,12 +52,24 @@ impl Meter {
     pub fn glance(&mut self, glance: &Glance) {
         self.said.merge(&glance.usage);
         self.generated = self.generated.saturating_add(glance.generated);
+        self.behind = glance.usage.output.is_none() && (self.behind || glance.generated > 0);
+    }
+
+    /// Only a count of output was said that is older than what was generated: a better one may follow.
+    pub fn is_behind(&self) -> bool {
+        self.behind && self.said.reported().is_some()
     }
 
     pub fn event(&mut self, event: &Event) {
         match event {
-            Event::Usage(update) => self.said.merge(update),
-            Event::Delta { delta, .. } => self.generated = self.generated.saturating_add(weight(delta)),
+            Event::Usage(update) => {
+                self.said.merge(update);
+                self.behind &= update.output.is_none();
+            }
+            Event::Delta { delta, .. } => {
+                self.generated = self.generated.saturating_add(weight(delta));
+                self.behind = true;
+            }
             Event::Open { block: Open::ToolCall { name, .. }, .. } => self.generated += name.len(),
             _ => {}
         }
