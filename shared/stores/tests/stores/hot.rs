@@ -288,7 +288,7 @@ async fn m2_m15_a_budget_that_runs_out_under_load_is_spent_to_the_end_and_never_
 
 #[tokio::test(start_paused = true)]
 async fn m15_m16_a_new_day_begins_for_all_keys_at_once() {
-    for (keys, rate) in [(1, 200), (200, 200)] {
+    for (keys, rate) in [(1, 100), (200, 200)] {
         let load = Load { keys, rate, seconds: 130, from: "23:58:00", ..Load::default() };
         let outcome = run(&World::new(load).await).await;
         assert!(is_rare(outcome.unavailable, load));
