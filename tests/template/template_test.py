@@ -135,9 +135,10 @@ LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 BEDROCK = {"bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:CountTokens"}
 QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+KEEP = {"secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"}
 ALLOWED = {
     "RouterRole": LOGS | READ | WRITE | BEDROCK | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
-    "KeyAdminRole": LOGS | READ | WRITE | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
+    "KeyAdminRole": LOGS | READ | WRITE | KEEP | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
     "UsageRollupsRole": LOGS | STREAM | READ | WRITE | {"s3:PutObject", "sqs:SendMessage"},
     "BudgetAlertsRole": LOGS | STREAM | READ | WRITE | QUEUE | {"sqs:SendMessage", "sns:Publish", "secretsmanager:GetSecretValue"},
 }
@@ -182,11 +183,22 @@ def test_z1_a_wildcard_resource_only_where_aws_has_no_finer_form(template):
                 assert as_list(statement["Action"]) == ["dynamodb:ListStreams"], statement["Sid"]
 
 
-def test_z1_nobody_deletes_from_ledger_or_usage_and_nobody_writes_secrets(template):
+def test_z1_who_writes_provider_credentials_does_not_read_them(template):
     for role in ALLOWED:
         for statement in statements(template, role):
             actions = set(as_list(statement["Action"]))
-            assert not actions & {"dynamodb:Scan", "secretsmanager:PutSecretValue"}
+            if actions & KEEP:
+                assert (role, actions) == ("KeyAdminRole", KEEP)
+                assert statement["Resource"]["Fn::Sub"].endswith(":secret:${ProviderSecretsPrefix}/providers/*")
+            elif role == "KeyAdminRole" and "secretsmanager:GetSecretValue" in actions:
+                assert statement["Resource"] == [{"Ref": "PepperSecret"}, {"Ref": "AdminKeySecret"}]
+
+
+def test_z1_nobody_deletes_from_ledger_or_usage(template):
+    for role in ALLOWED:
+        for statement in statements(template, role):
+            actions = set(as_list(statement["Action"]))
+            assert "dynamodb:Scan" not in actions
             of_s3 = {action for action in actions if action.startswith("s3:")}
             if of_s3:  # the archive grows, and nobody deletes from it or reads it
                 assert (role, of_s3) == ("UsageRollupsRole", {"s3:PutObject"})

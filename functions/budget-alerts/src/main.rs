@@ -80,7 +80,7 @@ impl Parts {
     async fn telling(&self, stored: Option<StoredConfig>) -> Result<Telling, Error> {
         let config = match stored {
             Some(stored) => {
-                let config = settings::load_some(&stored.text, &self.stack.secrets, &self.secrets).await?;
+                let config = settings::load_some(&stored, &self.stack.secrets, &self.secrets).await?;
                 Config { version: stored.version, ..config }
             }
             None => Config::default(),

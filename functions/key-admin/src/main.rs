@@ -12,7 +12,7 @@ use lambda_http::{
     request::{LambdaRequest, RequestContext},
 };
 use lambda_runtime::service_fn;
-use providers::Dialer;
+use providers::{Dialer, vault::SecretsManager};
 use stack::{Stack, edge, settings};
 use stores::{
     alerts::Told,
@@ -22,7 +22,7 @@ use stores::{
     ledger::Ledger,
     requests::Requests,
     rollups::Rollups,
-    settings::Settings,
+    settings::{Settings, StoredCredential},
 };
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
@@ -36,13 +36,15 @@ async fn main() -> Result<(), Error> {
 async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
     let stack = Stack::from_environment(environment).await?;
     let settings = Settings::new(stack.table.clone(), stack.names.clone());
-    let (text, pepper, admin_key) = tokio::join!(
-        settings::text(&settings, stack.clock.now()),
+    let (stored, pepper, admin_key) = tokio::join!(
+        settings::in_force(&settings, stack.clock.now()),
         stack.secret(environment, "PORTUNUS_PEPPER_SECRET"),
         stack.secret(environment, "PORTUNUS_ADMIN_KEY_SECRET"),
     );
     // A configuration that cannot be read leaves the root admin key, to mend it with.
-    let (tokens, zone) = match settings::load_without_secrets(&text?) {
+    let stored = stored?;
+    let vault = SecretsManager::new(stack.aws.sdk().await, stack::required(environment, "PORTUNUS_SECRETS_PREFIX")?);
+    let (tokens, zone) = match settings::load_without_secrets(&stored.text, &stored.credentials) {
         Ok(config) => (Tokens::new(&config.identity, &Dialer::new(&config.egress)?), config.budget.time_zone),
         Err(_) => Default::default(),
     };
@@ -55,6 +57,7 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         requests: Requests::new(table.clone(), &names),
         rollups: Rollups::new(table.clone(), names.clone()),
         told: Told::new(table.clone(), &names),
+        vault: Arc::new(vault),
         settings,
         audit: Audit::new(table, names),
         peppers,
@@ -69,8 +72,8 @@ struct WithoutSecrets;
 
 #[async_trait]
 impl Configure for WithoutSecrets {
-    async fn check(&self, text: &str) -> Result<Config, Vec<Problem>> {
-        settings::load_without_secrets(text)
+    async fn check(&self, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<Problem>> {
+        settings::load_without_secrets(text, credentials)
     }
 
     fn built_in(&self) -> Config {

@@ -1,8 +1,9 @@
 //! Which configuration is in force: what an admin put or the file says, whichever was changed last; else the demo.
 
+use crate::vault::Drawer;
 use admin::http::Configure;
 use async_trait::async_trait;
-use config::{Config, Problem, ProcessEnv};
+use config::{Config, HandedIn, Problem, ProcessEnv, WithCredentials};
 use domain::Clock;
 use gateway::{Gateway, live::Live};
 use providers::{Aws, Dialer, Providers, Secrets};
@@ -17,7 +18,7 @@ use stores::{
     keys::Keys,
     ledger::Ledger,
     responses::Responses,
-    settings::{Draft, Settings, Source, StoredConfig},
+    settings::{Draft, Settings, Source, StoredConfig, StoredCredential},
 };
 
 /// What went wrong, for people.
@@ -30,23 +31,37 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub struct Reading {
     pub aws: Aws,
     pub clock: Arc<dyn Clock>,
+    /// What was handed in to this server.
+    pub drawer: Arc<Drawer>,
 }
 
 impl Reading {
-    async fn read(&self, name: &str, text: &str) -> Result<Config, Vec<Problem>> {
+    async fn read(&self, name: &str, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<Problem>> {
+        let handed_in: Vec<HandedIn> = credentials.iter().filter_map(|credential| self.handed_in(credential)).collect();
+        let with = |lookup| WithCredentials { lookup, handed_in: &handed_in };
         if text.trim().is_empty() {
-            return Ok(config::demo(&ProcessEnv));
+            return Ok(config::demo(&with(&ProcessEnv)));
         }
         let secrets = config::secret_names(text);
         // AWS is asked only if the text names a secret.
         if secrets.is_empty() {
-            return config::load(name, text, &ProcessEnv);
+            return config::load(name, text, &with(&ProcessEnv));
         }
         let fetched = Secrets::new(self.aws.sdk().await, self.clock.clone()).lookup(&secrets).await;
         let found = fetched.map_err(|missing| {
             vec![Problem { file: name.to_owned(), line: 1, column: 1, message: missing.to_string() }]
         });
-        config::load(name, text, &found?)
+        config::load(name, text, &with(&found?))
+    }
+
+    /// A credential out of the drawer. Without it the provider is as if none had been handed in.
+    fn handed_in(&self, credential: &StoredCredential) -> Option<HandedIn> {
+        let StoredCredential { provider, address, kept, .. } = credential;
+        let found = self.drawer.find(kept);
+        if found.is_none() {
+            tracing::error!(provider, "the credential that was handed in is not in the data folder; hand it in again");
+        }
+        Some(HandedIn { provider: provider.clone(), address: address.clone(), secret: found? })
     }
 
     /// The configuration that was put in force, or the demo.
@@ -56,15 +71,16 @@ impl Reading {
     pub async fn in_force(&self, stored: Option<&StoredConfig>) -> Result<Config, Failure> {
         let (name, text) =
             stored.map_or(("portunus.yaml", ""), |config| ("the configuration in force", config.text.as_str()));
-        let config = self.read(name, text).await.map_err(listed)?;
+        let credentials = stored.map_or(&[][..], |config| &config.credentials);
+        let config = self.read(name, text, credentials).await.map_err(listed)?;
         Ok(Config { version: stored.map_or(0, |stored| stored.version), ..config })
     }
 }
 
 #[async_trait]
 impl Configure for Reading {
-    async fn check(&self, text: &str) -> Result<Config, Vec<Problem>> {
-        self.read("portunus.yaml", text).await
+    async fn check(&self, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<Problem>> {
+        self.read("portunus.yaml", text, credentials).await
     }
 
     fn built_in(&self) -> Config {
@@ -107,6 +123,7 @@ async fn adopt(reading: &Reading, settings: &Settings, file: Option<File>) -> Re
     let stored = settings.config().await?;
     let by_admin = |stored: &StoredConfig| matches!(stored.source, Source::Admin | Source::Rollback { .. });
     let source = stored.as_ref().map(|stored| stored.source);
+    let credentials = stored.as_ref().map(|stored| stored.credentials.clone()).unwrap_or_default();
     let (text, source) = match (file, &stored) {
         // An empty text is the demo: what a file said is over with the file.
         (None, Some(_)) if source == Some(Source::File) => (String::new(), Source::Packaged),
@@ -120,12 +137,13 @@ async fn adopt(reading: &Reading, settings: &Settings, file: Option<File>) -> Re
         }
         (Some(file), Some(there)) if source == Some(Source::File) && there.text == file.text => return Ok(stored),
         (Some(file), _) => {
-            reading.read(&file.path.display().to_string(), &file.text).await.map_err(listed)?;
+            reading.read(&file.path.display().to_string(), &file.text, &credentials).await.map_err(listed)?;
             (file.text, Source::File)
         }
     };
     let seen = stored.map_or(0, |stored| stored.version);
-    let draft = Draft { text: &text, source, seen, now: reading.clock.now(), entry: None };
+    let now = reading.clock.now();
+    let draft = Draft { text: &text, credentials: &credentials, source, seen, now, entry: None };
     Ok(Some(settings.put_config(&draft).await?))
 }
 

@@ -27,6 +27,8 @@ mod pump;
 mod serve;
 /// Alerts as the configuration in force has them.
 mod telling;
+/// Credentials that were handed in.
+mod vault;
 /// One runtime a core.
 mod workers;
 
@@ -63,10 +65,16 @@ enum Command {
     Organizations(client::Groups),
     /// Projects of a running gateway.
     Projects(client::Groups),
+    /// Who answers, and credentials for them.
+    Providers(client::Providers),
+    /// Models as configured.
+    Models(client::Models),
     /// What was used and what it cost.
     Usage(client::Usage),
     /// Calls, newest first, or one of them.
     Requests(client::Requests),
+    /// What was told about budgets, newest first.
+    Alerts(client::Alerts),
     /// What admins changed, newest first; or whether the archive of call records is whole.
     Audit(Audited),
     /// The configuration in force.
@@ -96,6 +104,9 @@ fn main() -> ExitCode {
         Command::Users(command) => client::objects("users", command).map_err(Into::into),
         Command::Organizations(command) => client::objects("organizations", command).map_err(Into::into),
         Command::Projects(command) => client::objects("projects", command).map_err(Into::into),
+        Command::Providers(command) => client::providers(command).map_err(Into::into),
+        Command::Models(command) => client::models(command).map_err(Into::into),
+        Command::Alerts(command) => client::alerts(command).map_err(Into::into),
         Command::Usage(command) => client::usage(command).map_err(Into::into),
         Command::Requests(command) => client::requests(command).map_err(Into::into),
         Command::Audit(Audited { archive: Some(archive), .. }) => return audit::run(&archive),

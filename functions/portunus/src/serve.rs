@@ -9,6 +9,7 @@ use crate::{
     planes::Planes,
     pump::DrainPump,
     telling::Tellings,
+    vault::Drawer,
     workers::Workers,
 };
 use admin::{
@@ -104,7 +105,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
         if options.benchmark_without_ledger { Arc::new(NoopTable) } else { table.clone() };
 
     let aws = Aws::new(&Dialer::new(&Default::default())?, &ProcessEnv)?;
-    let reading = Arc::new(Reading { aws, clock: clock.clone() });
+    let drawer = Arc::new(Drawer::new(directory));
+    let reading = Arc::new(Reading { aws, clock: clock.clone(), drawer: drawer.clone() });
     let in_force = configuration::at_start(&reading, &settings, options.config.as_deref()).await?;
     let (config, peppers) = (in_force.config, Peppers::one(local.pepper.clone()));
     let keys = Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone()));
@@ -138,6 +140,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         requests,
         rollups,
         told: Told::new(table.clone(), &names),
+        vault: drawer,
         settings,
         audit,
         peppers,

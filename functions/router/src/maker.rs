@@ -36,8 +36,8 @@ impl Maker {
         // The version first: a configuration that is put meanwhile is then read again, never missed.
         let version = self.settings.version().await?;
         self.version.store(version, Ordering::Relaxed);
-        let text = settings::text(&self.settings, self.stack.clock.now()).await?;
-        let config = Arc::new(Config { version, ..settings::load(&text, &self.stack.secrets).await? });
+        let stored = settings::in_force(&self.settings, self.stack.clock.now()).await?;
+        let config = Arc::new(Config { version, ..settings::load(&stored, &self.stack.secrets).await? });
         let dialer = Dialer::new(&config.egress)?;
         let providers = Arc::new(Providers::build(&config, &dialer, &self.stack.aws).await?);
         let responses = Responses::new(self.stack.table.clone(), &self.stack.names);

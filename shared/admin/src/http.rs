@@ -10,7 +10,7 @@ use axum::{
     routing::{any, get},
 };
 use configured::Configured;
-use domain::{Clock, Error, Kind, Timestamp};
+use domain::{Clock, Error, Kind, Timestamp, outward::Vault};
 use futures::FutureExt;
 use http::Uri;
 use login::{Knock, Login};
@@ -45,6 +45,8 @@ pub(crate) mod changes;
 mod config;
 /// The configuration in force.
 mod configured;
+/// Credentials of providers.
+mod credentials;
 /// Bodies, field by field.
 mod fields;
 /// Who may grant what.
@@ -102,6 +104,8 @@ pub struct Parts {
     pub requests: Requests,
     pub rollups: Rollups,
     pub told: Told,
+    /// Takes providers' credentials.
+    pub vault: Arc<dyn Vault>,
     pub settings: Settings,
     pub audit: Audit,
     /// They sign the cursors.
@@ -229,6 +233,7 @@ async fn serve(state: &AdminState, serves: Serves, uri: &Uri, asked: Asked) -> R
         Serves::OneKey => keys::one(state, &asked.reach, &asked.id).await,
         Serves::OneRequest => requests::one(state, &asked.reach, &asked.id).await,
         Serves::Providers => providers::list(state).await,
+        Serves::PutCredential => credentials::put(state, asked).await,
         Serves::PutConfig => config::put(state, asked).await,
         Serves::Requests => requests::list(state, &asked.reach, uri).await,
         Serves::RevokeKey => keys::revoke(state, asked).await,

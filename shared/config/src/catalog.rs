@@ -6,7 +6,7 @@ use domain::{Api, Service, Wire};
 
 use crate::{
     Problem,
-    providers::{Quirks, RawQuirks, split},
+    providers::{Quirks, RawQuirks, address::usual_address, split},
     raw::{At, Named, Read, Reader, Text, raw},
     substitute::{Lookup, ProcessEnv},
     yaml,
@@ -60,16 +60,16 @@ impl Row {
         self.base_url.is_none() && matches!(self.auth, RowAuth::Bearer { .. } | RowAuth::Header { .. })
     }
 
-    /// Whether it is on without being configured: it needs no credential, or its usual one is there.
+    /// Whether it is on without being configured: it needs no credential, its usual one is there, or one was handed in.
     pub fn is_on(&self, lookup: &dyn Lookup) -> bool {
         let set = |name: &String| lookup.env(name).is_some();
         match &self.auth {
             RowAuth::None => true,
+            _ if self.needs_address() => false,
+            _ if lookup.credential(&self.name, &usual_address(self)).is_some() => true,
             RowAuth::Aws(names) => names.iter().any(set),
             RowAuth::Bearer { optional: true, .. } => false,
-            RowAuth::Bearer { env, .. } | RowAuth::Header { env, .. } => {
-                !self.needs_address() && first_set(env, lookup).is_some()
-            }
+            RowAuth::Bearer { env, .. } | RowAuth::Header { env, .. } => first_set(env, lookup).is_some(),
         }
     }
 }

@@ -63,9 +63,9 @@ pub use demo::demo;
 pub use models::{Model, Retry, Strategy, Target, Timeout};
 pub use prices::{Prices, Rates};
 pub use problem::Problem;
-pub use providers::{Auth, Provider, Quirks};
+pub use providers::{Auth, CredentialFrom, Provider, Quirks, address, bound_address, usual_address_of};
 pub use schema::schema;
-pub use substitute::{Lookup, ProcessEnv, secret_names};
+pub use substitute::{HandedIn, Lookup, ProcessEnv, WithCredentials, secret_names};
 pub use table::resolved_table;
 
 use domain::ProviderName;

@@ -11,9 +11,10 @@ use crate::{
     yaml::Node,
 };
 
-mod address;
+pub(crate) mod address;
 mod credential;
 
+pub use address::{address, bound_address, usual_address_of};
 pub(crate) use credential::RawAuth;
 
 /// One provider, ready to be spoken to.
@@ -31,6 +32,8 @@ pub struct Provider {
     /// `bedrock`, whose address the AWS endpoint rules derive.
     pub base_url: Option<BaseUrl>,
     pub auth: Auth,
+    /// Where its credential comes from.
+    pub credential: CredentialFrom,
     /// AWS region, where there is one.
     pub region: Option<String>,
     pub quirks: Quirks,
@@ -40,6 +43,19 @@ pub struct Provider {
     pub endpoint_url: Option<BaseUrl>,
     /// On by itself: not in the file.
     pub built_in: bool,
+}
+
+/// Where a provider's credential comes from; what is written comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialFrom {
+    /// Handed in over the admin API.
+    HandedIn,
+    /// It is sent none.
+    Nowhere,
+    /// Usual of its kind: a variable of the environment, or the AWS chain.
+    Usual,
+    /// The configuration.
+    Written,
 }
 
 /// How a provider wants to be shown who is calling.
@@ -195,7 +211,8 @@ impl RawProvider {
         self.refuse_misplaced(row, reader);
         let (base_url, endpoint_url) = self.addresses(name, row, reader, scope);
         let region = self.checked_region(reader).or_else(|| default_region(row, reader.lookup));
-        let auth = self.credential(name, row, reader, base_url.as_ref().or(endpoint_url.as_ref()));
+        let shown = self.credential(name, row, reader, base_url.as_ref().or(endpoint_url.as_ref()));
+        let (auth, credential) = shown?;
         let (speaks, services) = match self.speaks.as_deref() {
             None | Some([]) => (row.speaks.clone(), row.services.clone()),
             Some(written) => split(written),
@@ -206,7 +223,8 @@ impl RawProvider {
             speaks,
             services,
             base_url,
-            auth: auth?,
+            auth,
+            credential,
             region,
             headers: headers(row, self.headers, reader),
             quirks: row.quirks.clone().and(self.quirks.map(RawQuirks::check).unwrap_or_default()),
@@ -304,13 +322,15 @@ pub(crate) fn built_in(lookup: &dyn Lookup, taken: &[ProviderName]) -> Vec<Provi
 
 /// A row with its usual credential.
 fn as_shipped(row: &Row, lookup: &dyn Lookup) -> Option<Provider> {
+    let (auth, credential) = credential::shipped(row, lookup)?;
     Some(Provider {
         name: row.name.as_str().into(),
         kind: row.name.clone(),
         speaks: row.speaks.clone(),
         services: row.services.clone(),
         base_url: row.base_url.as_ref().and_then(|url| url.parse().ok()),
-        auth: credential::usual(row, lookup)?,
+        auth,
+        credential,
         region: default_region(row, lookup),
         quirks: row.quirks.clone(),
         headers: row.headers.clone(),

@@ -11,6 +11,41 @@ pub trait Lookup {
 
     /// The secret of that name: its text, or the text of one field if it is a JSON object.
     fn secret(&self, name: &str, field: Option<&str>) -> Option<Secret>;
+
+    /// The credential that was handed in for a provider at this address, if there is one: it goes nowhere else [E3].
+    fn credential(&self, _provider: &str, _address: &str) -> Option<Secret> {
+        None
+    }
+}
+
+/// A credential that was handed in for a provider, and the address it is bound to.
+#[derive(Clone, Debug)]
+pub struct HandedIn {
+    pub provider: String,
+    /// As [`crate::address`] says it.
+    pub address: String,
+    pub secret: Secret,
+}
+
+/// Another lookup, and credentials that were handed in.
+pub struct WithCredentials<'l> {
+    pub lookup: &'l dyn Lookup,
+    pub handed_in: &'l [HandedIn],
+}
+
+impl Lookup for WithCredentials<'_> {
+    fn env(&self, name: &str) -> Option<String> {
+        self.lookup.env(name)
+    }
+
+    fn secret(&self, name: &str, field: Option<&str>) -> Option<Secret> {
+        self.lookup.secret(name, field)
+    }
+
+    fn credential(&self, provider: &str, address: &str) -> Option<Secret> {
+        let is_it = |known: &&HandedIn| known.provider == provider && known.address == address;
+        self.handed_in.iter().find(is_it).map(|known| known.secret.clone())
+    }
 }
 
 /// The process's own environment, and no secrets.

@@ -31,7 +31,7 @@ pub mod media;
 pub mod money;
 /// Blocks of addresses.
 pub mod network;
-/// Objects and posts: what is asked of the world beside providers.
+/// Objects, credentials and posts: what is asked of the world beside providers.
 pub mod outward;
 /// The canonical rerank request and answer.
 pub mod rerank;

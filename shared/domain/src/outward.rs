@@ -1,7 +1,9 @@
-//! What the project asks of the world beside providers: a place for objects, and a way to post to somebody's URL.
+//! What the project asks of the world beside providers: a place for objects, one for credentials, and a way to post to
+//! somebody's URL.
 //!
 //! Words only: a bucket and the one HTTP client are `providers`' affair, a folder is `stores`'.
 
+use crate::{ProviderName, Secret};
 use async_trait::async_trait;
 
 /// A place for objects, whose names are paths with slashes.
@@ -43,3 +45,25 @@ pub trait Post: Send + Sync {
     /// Nobody answered in time, or the address may not be dialled: why, without the address.
     async fn post(&self, url: &str, headers: &[(&'static str, String)], body: Vec<u8>) -> Result<u16, String>;
 }
+
+/// Keeps providers' credentials that were handed in. It is written to here; whoever calls providers reads it.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Keeps a credential as a new version of its provider's. The one before stays, for those who still use it.
+    ///
+    /// # Errors
+    /// [`VaultError`]; nobody reads what may have been written all the same.
+    async fn keep(&self, provider: &ProviderName, credential: &Secret) -> Result<Kept, VaultError>;
+}
+
+/// Where a credential is kept: a name in the vault, and which version under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub name: String,
+    pub version: String,
+}
+
+/// The credential was not kept. The reason is for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the credential was not kept: {0}")]
+pub struct VaultError(pub String);

@@ -31,6 +31,8 @@ mod s3;
 pub mod secrets;
 /// The trait every provider is called through, and all of them by name.
 pub mod upstream;
+/// Credentials handed in, kept in Secrets Manager.
+pub mod vault;
 
 pub use aws::Aws;
 pub use bucket::Bucket;

@@ -2,9 +2,11 @@
 
 use crate::auth::Renewal;
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
+use aws_sdk_secretsmanager::{
+    Client, error::DisplayErrorContext, operation::get_secret_value::builders::GetSecretValueFluentBuilder,
+};
 use config::{Auth, Lookup, ProcessEnv};
-use domain::{ProviderName, Secret, Timestamp, time::Clock};
+use domain::{ProviderName, Secret, Timestamp, outward as vault, time::Clock};
 use futures::future::try_join_all;
 use std::{
     collections::HashMap,
@@ -29,15 +31,28 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// What the store said, for the log; it holds no value.
     async fn fetch(&self, name: &str) -> Result<Secret, String>;
+
+    /// The same, as it was in one version, which never changes.
+    ///
+    /// # Errors
+    /// As [`Source::fetch`].
+    async fn fetch_version(&self, name: &str, version: &str) -> Result<Secret, String>;
 }
 
 #[async_trait::async_trait]
 impl Source for Client {
     async fn fetch(&self, name: &str) -> Result<Secret, String> {
-        let sent = self.get_secret_value().secret_id(name).send().await;
-        let answer = sent.map_err(|error| DisplayErrorContext(error).to_string())?;
-        answer.secret_string().map(Secret::new).ok_or_else(|| "it is binary, not text".to_owned())
+        text_of(self.get_secret_value().secret_id(name)).await
     }
+
+    async fn fetch_version(&self, name: &str, version: &str) -> Result<Secret, String> {
+        text_of(self.get_secret_value().secret_id(name).version_id(version)).await
+    }
+}
+
+async fn text_of(asked: GetSecretValueFluentBuilder) -> Result<Secret, String> {
+    let answer = asked.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+    answer.secret_string().map(Secret::new).ok_or_else(|| "it is binary, not text".to_owned())
 }
 
 /// Secrets, each as fresh as its reader needs.
@@ -108,6 +123,22 @@ impl Secrets {
         self.fetched(names, false).await
     }
 
+    /// A credential that was handed in, by where it is kept.
+    ///
+    /// # Errors
+    /// It could not be had; the reason is in the log.
+    pub async fn handed_in(&self, kept: &vault::Kept) -> Result<Secret, Missing> {
+        let slot = self.slot(&format!("{}@{}", kept.name, kept.version));
+        let mut known = slot.lock().await;
+        if let Some(Kept { outcome: Ok(secret), .. }) = &*known {
+            return Ok(secret.clone());
+        }
+        let fetched = self.source.fetch_version(&kept.name, &kept.version).await;
+        let outcome = fetched.map_err(|reason| unavailable(&kept.name, &reason));
+        *known = Some(Kept { at: self.clock.now(), refreshed: None, outcome: outcome.clone() });
+        outcome
+    }
+
     async fn fetched(&self, names: &[String], refused: bool) -> Result<Fetched, Missing> {
         let fetched = names.iter().map(async |name| Ok((name.clone(), self.kept(name, refused).await?)));
         Ok(Fetched(try_join_all(fetched).await?.into_iter().collect()))
@@ -120,10 +151,7 @@ impl Secrets {
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_usable(now, refused)) {
             return kept.outcome.clone();
         }
-        let outcome = self.source.fetch(name).await.map_err(|reason| {
-            tracing::error!(secret = name, reason, "secret.unavailable");
-            Missing { name: name.to_owned() }
-        });
+        let outcome = self.source.fetch(name).await.map_err(|reason| unavailable(name, &reason));
         let refreshed = if refused { Some(now) } else { kept.as_ref().and_then(|kept| kept.refreshed) };
         *kept = Some(Kept { at: now, refreshed, outcome: outcome.clone() });
         outcome
@@ -133,6 +161,11 @@ impl Secrets {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry(name.to_owned()).or_default().clone()
     }
+}
+
+fn unavailable(name: &str, reason: &str) -> Missing {
+    tracing::error!(secret = name, reason, "secret.unavailable");
+    Missing { name: name.to_owned() }
 }
 
 impl Kept {
@@ -212,6 +245,15 @@ mod tests {
                 _ => Ok(Secret::new(format!(r#"{{"api_key":"sk-{nth}","port":1}}"#))),
             }
         }
+
+        async fn fetch_version(&self, name: &str, version: &str) -> Result<Secret, String> {
+            let nth = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+            if name == "absent" {
+                Err("no such secret".to_owned())
+            } else {
+                Ok(Secret::new(format!("{version}-{nth}")))
+            }
+        }
     }
 
     fn secrets() -> (Secrets, Counting, Arc<HandClock>) {
@@ -266,6 +308,17 @@ mod tests {
             };
             assert_eq!(key.expose(), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn x6_a_version_of_a_credential_is_fetched_once_and_another_anew() {
+        let (secrets, ..) = secrets();
+        let kept = |version: &str| vault::Kept { name: "p".to_owned(), version: version.to_owned() };
+        for (version, expected) in [("a", "a-1"), ("a", "a-1"), ("b", "b-2"), ("a", "a-1")] {
+            assert_eq!(secrets.handed_in(&kept(version)).await.unwrap().expose(), expected);
+        }
+        let absent = vault::Kept { name: "absent".to_owned(), version: "a".to_owned() };
+        assert!(secrets.handed_in(&absent).await.is_err() && secrets.handed_in(&absent).await.is_err());
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
 //! Settings: the configuration's text and its versions, and secrets that a local server makes for itself once.
 
+mod credential;
 mod following;
 
+pub use credential::StoredCredential;
 pub use following::Following;
 
 use crate::{
@@ -32,6 +34,8 @@ pub struct StoredConfig {
     pub version: u64,
     pub put_at: Timestamp,
     pub source: Source,
+    /// Of providers, handed in beside the text; they go with it from version to version.
+    pub credentials: Vec<StoredCredential>,
 }
 
 /// Where a configuration came from.
@@ -72,6 +76,8 @@ impl Source {
 #[derive(Clone, Debug)]
 pub struct Draft<'t> {
     pub text: &'t str,
+    /// Every one that goes on being used.
+    pub credentials: &'t [StoredCredential],
     pub source: Source,
     /// The version it is put over; 0 for none.
     pub seen: u64,
@@ -153,7 +159,8 @@ impl Settings {
             return Err(ConfigError::TooLarge);
         }
         let &Draft { text, source, seen, now, .. } = draft;
-        let config = StoredConfig { text: text.to_owned(), version: seen + 1, put_at: now, source };
+        let credentials = draft.credentials.to_vec();
+        let config = StoredConfig { text: text.to_owned(), version: seen + 1, put_at: now, source, credentials };
         match self.write(&self.writes(&config, draft)).await {
             Ok(()) => Ok(config),
             // A repetition of our own, its first answer lost.
@@ -260,7 +267,9 @@ fn config_item(key: Key, config: &StoredConfig) -> Item {
     let item = Item::at(key.pk, key.sk).with("text", config.text.as_str());
     let to = if let Source::Rollback { to } = config.source { Some(to) } else { None };
     let item = item.with("v", config.version).with("put_at", config.put_at);
-    item.with("source", config.source.name()).with_some("to", to)
+    item.with("source", config.source.name())
+        .with_some("to", to)
+        .with_some("credentials", credential::value(&config.credentials))
 }
 
 fn config_from(item: &Item) -> Option<StoredConfig> {
@@ -269,6 +278,7 @@ fn config_from(item: &Item) -> Option<StoredConfig> {
         version: item.count("v")?,
         put_at: item.moment("put_at")?,
         source: Source::named(item.text("source").unwrap_or_default(), item.count("to")),
+        credentials: credential::of_item(item),
     })
 }
 

@@ -11,6 +11,13 @@ pub const REQUESTS: &[&str] =
     &["ended_at", "id", "key_id", "alias", "provider", "model", "status", "cost_usd", "error"];
 /// What a list of changes shows.
 pub const AUDIT: &[&str] = &["at", "actor", "action", "object", "request_id"];
+/// What a list of providers shows.
+pub const PROVIDERS: &[&str] = &["name", "kind", "speaks", "region", "credential", "built_in"];
+/// What a list of models shows.
+pub const MODELS: &[&str] = &["id", "aliases", "strategy", "targets"];
+/// What a list of alerts shows.
+pub const ALERTS: &[&str] =
+    &["at", "event", "event_group", "scope_id", "window", "threshold", "spend", "max_budget", "pending"];
 /// What a list of versions shows.
 pub const VERSIONS: &[&str] = &["version", "source", "put_at", "rolled_back_to"];
 

@@ -3,7 +3,9 @@
 use crate::process::{Folder, Process, statuses};
 use mock_upstream::MockUpstream;
 use std::{
-    process::Command,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -59,6 +61,53 @@ fn a_configuration_put_by_an_admin_serves_within_ten_seconds_and_outlives_a_rest
     assert!(versions.contains("rollback") && versions.contains("admin") && versions.contains("file"), "{versions}");
     first.terminate();
     assert!(first.ended(Duration::from_secs(20)).0.success());
+}
+
+#[test]
+fn x1_a_credential_handed_in_from_a_terminal_is_used_within_ten_seconds() {
+    let (folder, upstream) = (Folder::new(), MockUpstream::start().unwrap());
+    let first = Process::start(&folder, &upstream);
+    let old = std::fs::read_to_string(folder.0.join("portunus.yaml")).unwrap();
+    let mine = format!("providers:\n  mine: {{ kind: openai, base_url: \"{}/v1\" }}\n", upstream.url());
+    let new = folder.0.join("new.yaml");
+    std::fs::write(&new, old.replacen("providers:\n", &mine, 1)).unwrap();
+    done(&first, &["config", "put", new.to_str().unwrap()]);
+    let handed_in = hand_in(&first, "mine", "sk-canary-0123456789");
+    assert!(handed_in.contains("sha256:") && !handed_in.contains("sk-canary"), "{handed_in}");
+    let listed = done(&first, &["providers", "list"]);
+    assert!(listed.lines().any(|line| line.starts_with("mine") && line.contains("handed_in")), "{listed}");
+    let shown = |process: &Process| {
+        process.raw(process.chat("mine/gpt-4o", false).as_bytes());
+        let requests = upstream.requests();
+        let headers = requests.last().map(|request| request.headers.clone()).unwrap_or_default();
+        headers.into_iter().find(|(name, _)| name == "authorization").map(|(_, value)| value)
+    };
+    let (begun, mut seen) = (Instant::now(), None);
+    while seen.is_none() && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(100));
+        seen = shown(&first);
+    }
+    assert_eq!(seen.as_deref(), Some("Bearer sk-canary-0123456789"));
+    first.terminate();
+    assert!(first.ended(Duration::from_secs(20)).0.success());
+    let kept = std::fs::read_dir(folder.0.join("data/credentials")).unwrap().next().unwrap().unwrap();
+    assert_eq!(kept.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Hands a credential in on standard input.
+fn hand_in(process: &Process, name: &str, credential: &str) -> String {
+    let admin = process.banner.split("PORTUNUS_ADMIN_KEY=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_portunus"))
+        .args(["providers", "credential", name, "--url", &format!("http://{}", process.address)])
+        .env("PORTUNUS_ADMIN_KEY", admin)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    run.stdin.take().unwrap().write_all(format!("{credential}\n").as_bytes()).unwrap();
+    let output = run.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

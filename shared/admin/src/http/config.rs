@@ -13,14 +13,14 @@ use super::{
 };
 use crate::audit::{self, Change};
 use axum::response::Response;
-use config::{Config, Problem, written};
-use domain::{Error, Kind};
+use config::{Config, CredentialFrom, Problem, written};
+use domain::{Error, Kind, ProviderName};
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::json;
 use stores::{
     keys::Cursor,
-    settings::{ConfigError, Draft, Source, StoredConfig},
+    settings::{ConfigError, Draft, Source, StoredConfig, StoredCredential},
 };
 
 /// Versions on a page.
@@ -81,7 +81,7 @@ pub async fn validate(state: &AdminState, asked: Asked) -> Result<Response, Erro
     let sent = Proposal::read(asked).await?;
     let before = state.settings.config().await.map_err(store_failed)?;
     let text = written::restored(&sent.text, text_of(before.as_ref())).map_err(|why| Error::invalid("config", why))?;
-    let (problems, warnings) = match state.configure.check(&text).await {
+    let (problems, warnings) = match state.configure.check(&text, credentials_of(before.as_ref())).await {
         Ok(config) => (Vec::new(), config.warnings),
         Err(problems) => (problems, Vec::new()),
     };
@@ -147,7 +147,8 @@ async fn install(
     text: &str,
     source: Source,
 ) -> Result<Response, Error> {
-    let config = match state.configure.check(text).await {
+    let credentials = credentials_of(before.as_ref());
+    let config = match state.configure.check(text, credentials).await {
         Ok(config) => config,
         Err(problems) => return Ok(refused(&problems)),
     };
@@ -160,29 +161,42 @@ async fn install(
     };
     let action = if source == Source::Admin { "config.put" } else { "config.rollback" };
     let entry = actor.entry(now, action, "config".to_owned(), change);
-    let draft = Draft { text, source, seen, now, entry: Some(entry.clone()) };
-    let stored = state.settings.put_config(&draft).await.map_err(|error| match error {
-        ConfigError::Conflict => stale(),
-        ConfigError::TooLarge => Error::caller(Kind::TooLarge, "the configuration has more than 350000 bytes"),
-        ConfigError::Store(error) => store_failed(error),
-    })?;
+    let draft = Draft { text, credentials, source, seen, now, entry: Some(entry.clone()) };
+    let stored = state.settings.put_config(&draft).await.map_err(not_put)?;
     audit::tell(&entry);
     budgets::bring_in(state, &config, stored.version).await;
     answer(state, Some(&stored), Some(&config)).await
 }
 
+/// Why a configuration was not stored.
+pub fn not_put(error: ConfigError) -> Error {
+    match error {
+        ConfigError::Conflict => stale(),
+        ConfigError::TooLarge => Error::caller(Kind::TooLarge, "the configuration has more than 350000 bytes"),
+        ConfigError::Store(error) => store_failed(error),
+    }
+}
+
 /// No credential may go to another host than before [E3].
 async fn keeps_credentials(state: &AdminState, before: Option<&StoredConfig>, after: &Config) -> Result<(), Error> {
-    let before = match before {
-        Some(before) => state.configure.check(&before.text).await.unwrap_or_default(),
+    let before_config = match before {
+        Some(before) => state.configure.check(&before.text, &before.credentials).await.unwrap_or_default(),
         None => state.configure.built_in(),
     };
-    let moved = written::moved_credentials(&before, after);
+    let mut moved = written::moved_credentials(&before_config, after);
+    moved.extend(credentials_of(before).iter().filter_map(|credential| left_behind(credential, after)));
     let Some(provider) = moved.first() else { return Ok(()) };
     let message = format!(
         "the credential of the provider {provider} belongs to another host; a new address needs a new credential"
     );
     Err(Error::caller(Kind::Conflict, message).with_code("credential_bound").with_param("config"))
+}
+
+/// The provider of a credential that was handed in for another address than it has now, if it is sent none instead.
+fn left_behind(credential: &StoredCredential, after: &Config) -> Option<ProviderName> {
+    let provider = after.provider(&credential.provider.as_str().into())?;
+    let left = provider.credential == CredentialFrom::Nowhere && config::address(provider) != credential.address;
+    left.then(|| provider.name.clone())
 }
 
 /// What a request proposes.
@@ -237,8 +251,12 @@ async fn answer(
     Ok(reply::tagged(reply::json(StatusCode::OK, &shown)?, shown.version))
 }
 
-fn version_of(stored: Option<&StoredConfig>) -> u64 {
+pub fn version_of(stored: Option<&StoredConfig>) -> u64 {
     stored.map_or(0, |config| config.version)
+}
+
+fn credentials_of(stored: Option<&StoredConfig>) -> &[StoredCredential] {
+    stored.map_or(&[], |config| config.credentials.as_slice())
 }
 
 fn text_of(stored: Option<&StoredConfig>) -> &str {
@@ -260,7 +278,7 @@ fn refused(problems: &[Problem]) -> Response {
     reply::error_with(&error.with_code("invalid_config"), json!({ "problems": problems }))
 }
 
-fn stale() -> Error {
+pub fn stale() -> Error {
     Error::caller(Kind::Conflict, "the configuration was changed meanwhile; read it again and repeat the change")
 }
 

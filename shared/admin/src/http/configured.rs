@@ -5,16 +5,16 @@ use async_trait::async_trait;
 use config::{Config, Problem};
 use domain::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use stores::settings::Settings;
+use stores::settings::{Settings, StoredCredential};
 
 /// How a configuration's text is read where this program runs: whose environment, whose secrets.
 #[async_trait]
 pub trait Configure: Send + Sync {
-    /// The checked configuration.
+    /// The checked configuration, with the credentials that were handed in beside it.
     ///
     /// # Errors
     /// Everything that is wrong with the text.
-    async fn check(&self, text: &str) -> Result<Config, Vec<Problem>>;
+    async fn check(&self, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<Problem>>;
 
     /// What is in force while none was ever put.
     fn built_in(&self) -> Config;
@@ -37,7 +37,7 @@ impl Configured {
         }
         let read = match settings.config().await.map_err(store_failed)? {
             None => Ok(configure.built_in()),
-            Some(stored) => configure.check(&stored.text).await,
+            Some(stored) => configure.check(&stored.text, &stored.credentials).await,
         };
         match read {
             Ok(config) => Ok(self.keep(version, Arc::new(Config { version, ..config }))),

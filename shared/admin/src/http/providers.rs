@@ -2,7 +2,7 @@
 
 use super::{AdminState, reply};
 use axum::response::Response;
-use config::Provider;
+use config::{CredentialFrom, Provider};
 use domain::{Error, Service, Wire};
 use serde::Serialize;
 
@@ -16,6 +16,8 @@ struct Shown<'c> {
     /// What it offers beside chat, in order of preference.
     services: Vec<&'static str>,
     region: Option<&'c str>,
+    /// Where its credential comes from: `handed_in`, `none`, `usual` of its kind, or `written` in the configuration.
+    credential: &'static str,
     /// On by itself: not in the configuration's file.
     built_in: bool,
 }
@@ -34,6 +36,12 @@ fn shown(provider: &Provider) -> Shown<'_> {
         speaks: provider.speaks.iter().copied().map(Wire::name).collect(),
         services: provider.services.iter().copied().map(Service::name).collect(),
         region: provider.region.as_deref(),
+        credential: match provider.credential {
+            CredentialFrom::HandedIn => "handed_in",
+            CredentialFrom::Nowhere => "none",
+            CredentialFrom::Usual => "usual",
+            CredentialFrom::Written => "written",
+        },
         built_in: provider.built_in,
     }
 }

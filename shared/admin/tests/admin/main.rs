@@ -7,6 +7,7 @@ mod archive;
 mod audit;
 mod budgets;
 mod config;
+mod credentials;
 mod dead_letters;
 mod door;
 mod escalation;

@@ -3,11 +3,12 @@
 use admin::http::{AdminKey, AdminState, Configure, Parts, app};
 use async_trait::async_trait;
 use axum::{Router, body::Body};
-use config::{Auth, Config, Lookup, Model};
+use config::{Auth, Config, CredentialFrom, HandedIn, Lookup, Model, WithCredentials};
 use domain::{
-    CallId, Clock, KeyId, Secret, Timestamp, Usage, Usd,
+    CallId, Clock, KeyId, ProviderName, Secret, Timestamp, Usage, Usd,
     call::{Ask, CallRecord, Reservation, State, UsageSource},
     key::VirtualKey,
+    outward::{Kept, Vault, VaultError},
     time::HandClock,
 };
 use http::{HeaderMap, Method, Request, request::Builder};
@@ -30,7 +31,7 @@ use stores::{
     ledger::Ledger,
     requests::Requests,
     rollups::Rollups,
-    settings::Settings,
+    settings::{Settings, StoredCredential},
 };
 use tower::ServiceExt;
 
@@ -88,14 +89,16 @@ impl World {
         let settings = Settings::new(Arc::clone(&table), names.clone());
         let peppers = Peppers::one(Secret::new("pepper"));
         let requests = Requests::new(Arc::clone(&table), &names);
+        let vault = Arc::new(Drawer::default());
         let state = AdminState::new(Parts {
-            configure: Arc::new(Here),
+            configure: Arc::new(Here(vault.clone())),
             keys: Arc::clone(&keys),
             ledger: Arc::clone(&ledger),
             calls: calls.clone(),
             requests: requests.clone(),
             rollups: rollups.clone(),
             told: Told::new(Arc::clone(&table), &names),
+            vault: vault.clone(),
             settings: settings.clone(),
             audit: Audit::new(Arc::clone(&table), names.clone()),
             peppers,
@@ -291,13 +294,38 @@ impl Lookup for Nothing {
     }
 }
 
+/// A vault in memory.
+#[derive(Default)]
+pub struct Drawer(pub Mutex<Vec<(Kept, Secret)>>);
+
+#[async_trait]
+impl Vault for Drawer {
+    async fn keep(&self, provider: &ProviderName, credential: &Secret) -> Result<Kept, VaultError> {
+        if credential.expose().contains("unlucky") {
+            return Err(VaultError("out of order".to_owned()));
+        }
+        let mut drawer = self.0.lock().unwrap();
+        let kept = Kept { name: provider.to_string(), version: drawer.len().to_string() };
+        drawer.push((kept.clone(), credential.clone()));
+        Ok(kept)
+    }
+}
+
 /// Texts are read without an environment; the built-in configuration is the tests' own.
-struct Here;
+struct Here(Arc<Drawer>);
 
 #[async_trait]
 impl Configure for Here {
-    async fn check(&self, text: &str) -> Result<Config, Vec<config::Problem>> {
-        config::load("portunus.yaml", text, &Nothing)
+    async fn check(&self, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<config::Problem>> {
+        let drawer = self.0.0.lock().unwrap();
+        let secret = |kept: &Kept| drawer.iter().find(|(known, _)| known == kept).map(|(_, secret)| secret.clone());
+        let handed_in = |one: &StoredCredential| HandedIn {
+            provider: one.provider.clone(),
+            address: one.address.clone(),
+            secret: secret(&one.kept).unwrap(),
+        };
+        let handed_in: Vec<HandedIn> = credentials.iter().map(handed_in).collect();
+        config::load("portunus.yaml", text, &WithCredentials { lookup: &Nothing, handed_in: &handed_in })
     }
 
     fn built_in(&self) -> Config {
@@ -311,6 +339,7 @@ fn configuration() -> Config {
     if let Some(mut provider) = config.providers.first().cloned() {
         provider.name = "secretive".into();
         provider.auth = Auth::Bearer(Secret::new(PROVIDER_KEY));
+        provider.credential = CredentialFrom::Written;
         provider.base_url = "https://hidden.example.com/v1".parse().ok();
         provider.headers = vec![("x-team".to_owned(), PROVIDER_KEY.to_owned())];
         config.providers.push(provider);

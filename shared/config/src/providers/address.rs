@@ -2,10 +2,10 @@
 
 use domain::ProviderName;
 
-use super::RawProvider;
+use super::{Provider, RawProvider};
 use crate::{
-    base_url::BaseUrl,
-    catalog::{Row, RowAuth},
+    base_url::{BaseUrl, HostPort},
+    catalog::{self, Row, RowAuth},
     check::Scope,
     raw::{At, Reader, Text},
 };
@@ -30,6 +30,32 @@ impl RawProvider {
         };
         (url, None)
     }
+}
+
+/// Where a provider is, as credentials are bound to it: scheme, host and port; or its kind, where that says it all [E3].
+pub fn address(provider: &Provider) -> String {
+    bound_to(provider.endpoint_url.as_ref().or(provider.base_url.as_ref()), &provider.kind)
+}
+
+/// The same, of a URL.
+pub fn bound_address(url: &BaseUrl) -> String {
+    let scheme = if url.is_https() { "https" } else { "http" };
+    format!("{scheme}://{}", HostPort { host: url.host().to_owned(), port: url.port() })
+}
+
+/// The same, of a URL if there is one, and a kind.
+pub(super) fn bound_to(url: Option<&BaseUrl>, kind: &str) -> String {
+    url.map_or_else(|| kind.to_owned(), bound_address)
+}
+
+/// The same, of a kind where it usually is.
+pub(crate) fn usual_address(row: &Row) -> String {
+    bound_to(row.base_url.as_ref().and_then(|url| url.parse().ok()).as_ref(), &row.name)
+}
+
+/// The same, of the kind of that name where it usually is; `None` if there is none, or it is nowhere by itself.
+pub fn usual_address_of(kind: &str) -> Option<String> {
+    catalog::row(kind).filter(|row| !row.needs_address()).map(usual_address)
 }
 
 fn written_url(text: &Text, reader: &mut Reader, scope: &Scope) -> Option<BaseUrl> {

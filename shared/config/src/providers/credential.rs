@@ -2,7 +2,10 @@
 
 use domain::Secret;
 
-use super::{Auth, Aws, AwsCredentials, Entra, RawProvider};
+use super::{
+    Auth, Aws, AwsCredentials, CredentialFrom, Entra, RawProvider,
+    address::{bound_to, usual_address},
+};
 use crate::{
     base_url::BaseUrl,
     catalog::{Row, RowAuth, first_set},
@@ -55,8 +58,27 @@ raw! {
     }
 }
 
+/// The credential of a kind that is nowhere written: one that was handed in, or else the usual one.
+pub fn shipped(row: &Row, lookup: &dyn Lookup) -> Option<(Auth, CredentialFrom)> {
+    match lookup.credential(&row.name, &usual_address(row)) {
+        Some(secret) => Some((show(row, secret), CredentialFrom::HandedIn)),
+        None => usual(row, lookup).map(unwritten),
+    }
+}
+
+/// With its source, if none of it was written or handed in.
+fn unwritten(auth: Auth) -> (Auth, CredentialFrom) {
+    let from = if matches!(auth, Auth::None) { CredentialFrom::Nowhere } else { CredentialFrom::Usual };
+    (auth, from)
+}
+
+fn written(auth: Auth) -> (Auth, CredentialFrom) {
+    let from = if matches!(auth, Auth::None) { CredentialFrom::Nowhere } else { CredentialFrom::Written };
+    (auth, from)
+}
+
 /// A row's usual credential, if it is there.
-pub fn usual(row: &Row, lookup: &dyn Lookup) -> Option<Auth> {
+fn usual(row: &Row, lookup: &dyn Lookup) -> Option<Auth> {
     match &row.auth {
         RowAuth::None => Some(Auth::None),
         RowAuth::Aws(_) => Some(Auth::Aws(Box::new(Aws { credentials: usual_aws(lookup), role_arn: None }))),
@@ -82,22 +104,29 @@ fn show(row: &Row, secret: Secret) -> Auth {
 }
 
 impl RawProvider {
-    /// What is written, else the usual credential if the provider is where it usually is.
+    /// What is written, else what was handed in for this address, else the usual credential if the provider is where it
+    /// usually is.
     pub(super) fn credential(
         &self,
         name: &At<String>,
         row: &Row,
         reader: &mut Reader,
         url: Option<&BaseUrl>,
-    ) -> Option<Auth> {
-        match (&self.auth, &self.api_key) {
-            (Some(auth), Some(_)) => {
+    ) -> Option<(Auth, CredentialFrom)> {
+        let handed_in = reader.lookup.credential(&name.value, &bound_to(url, &row.name));
+        if handed_in.is_some() && (self.api_key.is_some() || self.auth.is_some()) {
+            let shadowed = format!("a credential was handed in for {}, but the one written here is used", name.value);
+            reader.warn(name.at, shadowed);
+        }
+        match (&self.auth, &self.api_key, handed_in) {
+            (Some(auth), Some(_), _) => {
                 reader.wrong(auth.at, "auth beside api_key, give one or the other");
                 None
             }
-            (Some(auth), None) => auth.check(row, reader),
-            (None, Some(key)) => Some(show(row, key.clone())),
-            (None, None) => self.unwritten(name, row, reader, url),
+            (Some(auth), None, _) => auth.check(row, reader).map(written),
+            (None, Some(key), _) => Some(written(show(row, key.clone()))),
+            (None, None, Some(secret)) => Some((show(row, secret), CredentialFrom::HandedIn)),
+            (None, None, None) => self.unwritten(name, row, reader, url).map(unwritten),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::server::{Received, Server, Then, chunked, whole};
 use bytes::Bytes;
-use config::{Auth, HostPort, Provider, Quirks, egress::Egress};
+use config::{Auth, CredentialFrom, HostPort, Provider, Quirks, egress::Egress};
 use domain::{ModelName, Operation, Secret, Wire};
 use futures::TryStreamExt;
 use http::{HeaderName, HeaderValue};
@@ -16,6 +16,7 @@ pub fn provider(kind: &str, wire: Wire, auth: Auth) -> Provider {
         services: Vec::new(),
         base_url: None,
         auth,
+        credential: CredentialFrom::Written,
         region: None,
         quirks: Quirks::default(),
         headers: Vec::new(),

@@ -123,7 +123,7 @@ fn settings(store: &Store) -> Settings {
 }
 
 fn draft(text: &str, seen: u64, now: Timestamp) -> Draft<'_> {
-    Draft { text, source: Source::Admin, seen, now, entry: None }
+    Draft { text, credentials: &[], source: Source::Admin, seen, now, entry: None }
 }
 
 async fn a4_a_configuration_and_its_entry_are_written_together_or_not_at_all(store: &Store) {

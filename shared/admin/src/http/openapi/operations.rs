@@ -149,6 +149,20 @@ fn rotation() -> Option<Value> {
     sent(json!({ "type": "object", "additionalProperties": false, "properties": { "grace_period_seconds": grace } }))
 }
 
+fn credential() -> Option<Value> {
+    let body = json!({
+        "type": "object",
+        "properties": {
+            "api_key": { "type": ["string", "null"], "pattern": "^[!-~]{8,4096}$" },
+            "base_url": { "type": ["string", "null"], "description": "Where it will go, if not where the provider is." },
+            "version": { "type": ["integer", "null"], "minimum": 0 },
+        },
+        "required": ["api_key"],
+        "additionalProperties": false,
+    });
+    Some(json!({ "required": true, "content": content(body) }))
+}
+
 fn rollback() -> Option<Value> {
     let version = json!({ "type": "integer", "minimum": 1 });
     let body = json!({ "type": "object", "additionalProperties": false, "required": ["version"], "properties": { "version": version } });
@@ -226,6 +240,13 @@ impl Operation {
             Serves::PutConfig => {
                 Self::new("putConfig", "Put a configuration in force", &[], sent_config(), one("Config"))
             }
+            Serves::PutCredential => Self::new(
+                "putProviderCredential",
+                "Hand in a provider's credential, which is never shown again; null forgets it",
+                &[],
+                credential(),
+                one("Credential"),
+            ),
             Serves::Requests => Self::new("listRequests", "Calls, newest first", REQUESTS, None, list("Request")),
             Serves::RevokeKey => Self::new("deleteKey", "Remove a key for good", &[], None, deleted()),
             Serves::RollConfigBack => {
