@@ -2,10 +2,12 @@
 
 use crate::{
     audit::{Entry, Trail},
-    keys::{Cursor, Peppers, public_id},
+    journal::ListError,
+    keys::{Peppers, public_id},
+    listing::Listing,
     policy,
     retry::Backoff,
-    table::{Delete, Get, Item, Key, Names, Put, Query, Table, TableError, Write, labels},
+    table::{Delete, Get, Item, Key, Names, Put, Table, TableError, Write, labels},
 };
 use domain::{
     Json, Timestamp,
@@ -15,8 +17,6 @@ use domain::{
 use futures::future::try_join_all;
 use std::sync::Arc;
 
-/// The most groups on a page [D5].
-const PAGE: u32 = 200;
 const ROUNDS: u32 = 12;
 
 /// The store of groups.
@@ -53,6 +53,15 @@ pub enum GroupError {
     NoRandomness,
     #[error(transparent)]
     Store(#[from] TableError),
+}
+
+impl From<ListError> for GroupError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::UnknownCursor => Self::UnknownCursor,
+            ListError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl Groups {
@@ -139,19 +148,27 @@ impl Groups {
     /// Groups of a kind, newest first, at most `limit` (1 to 200) of them.
     ///
     /// # Errors
-    /// [`GroupError::UnknownCursor`] for one that this list did not give out; [`GroupError::Store`].
+    /// As [`Groups::find`].
     pub async fn list(&self, kind: GroupKind, limit: u32, cursor: Option<&str>) -> Result<GroupPage, GroupError> {
-        let list = list_pk(kind);
-        let mut query = Query::partition(&self.names.keys, list.as_str());
-        query.backward = true;
-        query.limit = Some(limit.clamp(1, PAGE));
-        if let Some(cursor) = cursor {
-            let sk = Cursor::read(&self.peppers, &list, cursor).ok_or(GroupError::UnknownCursor)?;
-            query.start = Some(Key::new(list.as_str(), sk));
-        }
-        let page = self.table.query(&query).await?;
-        let groups = page.items.iter().filter_map(|item| read(kind, item)).collect();
-        let next = page.next.map(|next| Cursor::write(&self.peppers, &list, &next.sk));
+        self.find(kind, limit, cursor, |_| true).await
+    }
+
+    /// Groups of a kind that somebody wants, newest first, at most `limit` (1 to 200) of them.
+    ///
+    /// # Errors
+    /// [`GroupError::UnknownCursor`] for one that this list did not give out; [`GroupError::Store`].
+    pub async fn find(
+        &self,
+        kind: GroupKind,
+        limit: u32,
+        cursor: Option<&str>,
+        wants: impl Fn(&Group) -> bool,
+    ) -> Result<GroupPage, GroupError> {
+        let partition = list_pk(kind);
+        let listing =
+            Listing { table: &*self.table, name: &self.names.keys, partition: &partition, peppers: &self.peppers };
+        let keep = |item: &Item| read(kind, item).filter(|group| wants(group));
+        let (groups, next) = listing.page(limit, cursor, keep).await?;
         Ok(GroupPage { groups, next })
     }
 

@@ -10,8 +10,10 @@ mod record;
 use crate::{
     audit::{Entry, Trail},
     groups::Groups,
+    journal::ListError,
+    listing::Listing,
     retry::Backoff,
-    table::{Delete, Get, Item, Key, Names, Put, Query, Table, TableError, Write},
+    table::{Delete, Get, Item, Key, Names, Put, Table, TableError, Write},
 };
 pub use cursor::Cursor;
 use domain::{KeyId, Secret, Timestamp, key::VirtualKey};
@@ -22,8 +24,6 @@ pub(crate) use format::public_id;
 pub use peppers::Peppers;
 use record::{KeyRecord, Live};
 
-/// The most keys on a page [D5].
-const PAGE: u32 = 200;
 /// The longest an old secret lives on after a rotation [K5].
 const LONGEST_GRACE_SECS: u64 = 86_400;
 /// A brought secret is at least as hard to guess as a short random one.
@@ -68,6 +68,15 @@ pub enum KeyError {
     NoRandomness,
     #[error(transparent)]
     Store(#[from] TableError),
+}
+
+impl From<ListError> for KeyError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::UnknownCursor => Self::UnknownCursor,
+            ListError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl Keys {
@@ -189,18 +198,25 @@ impl Keys {
     /// Keys, newest first, at most `limit` (1 to 200) of them.
     ///
     /// # Errors
-    /// [`KeyError::UnknownCursor`] for one that this list did not give out; [`KeyError::Store`].
+    /// As [`Keys::find`].
     pub async fn list(&self, limit: u32, cursor: Option<&str>) -> Result<KeyPage, KeyError> {
-        let mut query = Query::partition(&self.names.keys, record::LIST);
-        query.backward = true;
-        query.limit = Some(limit.clamp(1, PAGE));
-        if let Some(cursor) = cursor {
-            let sk = Cursor::read(&self.peppers, record::LIST, cursor).ok_or(KeyError::UnknownCursor)?;
-            query.start = Some(Key::new(record::LIST, sk));
-        }
-        let page = self.table.query(&query).await?;
-        let keys = page.items.iter().filter_map(KeyRecord::from_item).map(|record| record.key).collect();
-        let next = page.next.map(|next| Cursor::write(&self.peppers, record::LIST, &next.sk));
+        self.find(limit, cursor, |_| true).await
+    }
+
+    /// Keys that somebody wants, newest first, at most `limit` (1 to 200) of them.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownCursor`] for one that this list did not give out; [`KeyError::Store`].
+    pub async fn find(
+        &self,
+        limit: u32,
+        cursor: Option<&str>,
+        wants: impl Fn(&VirtualKey) -> bool,
+    ) -> Result<KeyPage, KeyError> {
+        let listing =
+            Listing { table: &*self.table, name: &self.names.keys, partition: record::LIST, peppers: &self.peppers };
+        let keep = |item: &Item| KeyRecord::from_item(item).map(|record| record.key).filter(|key| wants(key));
+        let (keys, next) = listing.page(limit, cursor, keep).await?;
         Ok(KeyPage { keys, next })
     }
 

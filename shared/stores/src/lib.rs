@@ -36,6 +36,8 @@ pub mod keys;
 pub mod ledger;
 /// Rates: requests, tokens and calls in flight.
 pub mod limits;
+/// Lists, of which somebody may want a part.
+mod listing;
 /// Objects in a folder.
 pub mod objects;
 /// Allow-lists and limits, as attributes.

@@ -3,14 +3,17 @@
 //! A row is a copy of the call's record under a key that sorts by time, in one of sixteen partitions of its day [D2]. A
 //! corrected record overwrites its row: both are named by the call's id. Rows go after 90 days; records stay.
 
+mod used;
+
 use crate::{
     calls::{CallImage, CallItem},
     journal::{self, Journal, ListError, Paging, Span},
     table::{Item, Names, Put, Table, TableError},
 };
-use domain::{CallId, Timestamp};
+use domain::{CallId, KeyId, Timestamp};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
+use used::Used;
 
 const PREFIX: &str = "REQ";
 const SHARDS: u32 = 16;
@@ -24,6 +27,7 @@ pub const LISTED_SECS: u64 = 90 * 86_400;
 pub struct Requests {
     table: Arc<dyn Table>,
     quotas: Arc<str>,
+    used: Arc<Used>,
 }
 
 /// Which calls to list. What is not said does not matter.
@@ -67,10 +71,10 @@ pub struct Listed {
 
 impl Requests {
     pub fn new(table: Arc<dyn Table>, names: &Names) -> Self {
-        Self { table, quotas: Arc::clone(&names.quotas) }
+        Self { table, quotas: Arc::clone(&names.quotas), used: Arc::default() }
     }
 
-    /// Lists calls, new or corrected. Repeated, it changes nothing.
+    /// Lists calls, new or corrected, and notes which keys were used. Repeated, it changes nothing.
     ///
     /// # Errors
     /// As the table; some may be listed already.
@@ -79,8 +83,18 @@ impl Requests {
         stream::iter(puts)
             .map(|put| async move { self.table.put(&put).await })
             .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
+            .try_collect::<()>()
+            .await?;
+        self.used.note(&*self.table, &self.quotas, images.iter().map(|image| &image.new)).await;
+        Ok(())
+    }
+
+    /// When a key was last used, to the hour; calls count once they are listed.
+    ///
+    /// # Errors
+    /// As the table.
+    pub async fn last_used(&self, key: &KeyId) -> Result<Option<Timestamp>, TableError> {
+        used::last(&*self.table, &self.quotas, key).await
     }
 
     /// Calls, newest first.

@@ -69,15 +69,29 @@ pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
 
 /// `GET /teams` and the like
 pub async fn list(state: &AdminState, kind: GroupKind, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
-    let query = Query::of(uri, &["limit", "cursor"])?;
+    let query = Query::of(uri, filters(kind))?;
     let limit = query.count("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
-    let page = state.keys.groups().list(kind, limit, query.find("cursor")).await;
-    let mut page = page.map_err(|error| refused(kind, error))?;
-    page.groups.retain(|group| reach.sees_group(group));
+    let wants = |group: &Group| reach.sees_group(group) && asked(&query, group);
+    let page = state.keys.groups().find(kind, limit, query.find("cursor"), wants).await;
+    let page = page.map_err(|error| refused(kind, error))?;
     let reads: Vec<_> = page.groups.iter().map(|group| show(state, group)).collect();
     let data: Vec<Shown<'_>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let list = List { object: "list", data: &data, has_more: page.next.is_some(), next_cursor: page.next };
     reply::json(StatusCode::OK, &list)
+}
+
+/// What a list of a kind may be asked for by.
+fn filters(kind: GroupKind) -> &'static [&'static str] {
+    match kind {
+        GroupKind::Organization => &["limit", "cursor"],
+        GroupKind::Project | GroupKind::User => &["organization_id", "team_id", "limit", "cursor"],
+        GroupKind::Team => &["organization_id", "limit", "cursor"],
+    }
+}
+
+fn asked(query: &Query, group: &Group) -> bool {
+    let is = |name: &str, value: &Option<String>| query.find(name).is_none_or(|asked| value.as_deref() == Some(asked));
+    is("organization_id", &group.organization_id) && is("team_id", &group.team_id)
 }
 
 /// `GET /teams/{id}` and the like

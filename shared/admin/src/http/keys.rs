@@ -4,7 +4,7 @@ use super::{
     AdminState, Asked, body,
     fields::Fields,
     grants,
-    policy::{self, Shown},
+    policy::{self, Shown, Use},
     principal::Reach,
     query::{Query, wrong},
     reply::{self, Deleted, LARGEST_PAGE, List, PAGE},
@@ -89,13 +89,13 @@ async fn bounds(state: &AdminState, key: &VirtualKey) -> Result<Vec<Bound>, Erro
 
 /// `GET /keys`
 pub async fn list(state: &AdminState, reach: &Reach, uri: &Uri) -> Result<Response, Error> {
-    let query = Query::of(uri, &["limit", "cursor"])?;
+    let query = Query::of(uri, &["team_id", "user_id", "project_id", "organization_id", "limit", "cursor"])?;
     let limit = query.count("limit", 1, LARGEST_PAGE)?.unwrap_or(PAGE);
-    let mut page = state.keys.list(limit, query.find("cursor")).await.map_err(refused)?;
-    page.keys.retain(|key| sees(reach, key));
-    let reads: Vec<_> = page.keys.iter().map(|key| spend(state, key)).collect();
-    let spends: Vec<Spend> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-    let data: Vec<_> = page.keys.iter().zip(spends).map(|(key, spend)| Shown::policy(key).with_spend(spend)).collect();
+    let wants = |key: &VirtualKey| sees(reach, key) && asked(&query, key);
+    let page = state.keys.find(limit, query.find("cursor"), wants).await.map_err(refused)?;
+    let reads: Vec<_> = page.keys.iter().map(|key| use_of(state, key)).collect();
+    let uses: Vec<Use> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let data: Vec<_> = page.keys.iter().zip(uses).map(|(key, used)| Shown::policy(key).with_use(used)).collect();
     let list = List { object: "list", data: &data, has_more: page.next.is_some(), next_cursor: page.next };
     reply::json(StatusCode::OK, &list)
 }
@@ -170,6 +170,15 @@ pub async fn revoke(state: &AdminState, asked: Asked) -> Result<Response, Error>
     reply::json(StatusCode::OK, &Deleted { id: before.id.as_str(), deleted: true })
 }
 
+/// Whether a key is of those that were asked for.
+fn asked(query: &Query, key: &VirtualKey) -> bool {
+    let is = |name: &str, value: &Option<String>| query.find(name).is_none_or(|asked| value.as_deref() == Some(asked));
+    is("team_id", &key.team_id)
+        && is("user_id", &key.user_id)
+        && is("project_id", &key.project_id)
+        && is("organization_id", &key.organization_id)
+}
+
 /// Whether a key lies within somebody's reach.
 fn sees(reach: &Reach, key: &VirtualKey) -> bool {
     reach.sees(key.team_id.as_deref(), key.user_id.as_deref())
@@ -183,14 +192,20 @@ async fn find(state: &AdminState, reach: &Reach, id: &str) -> Result<VirtualKey,
 
 async fn show(state: &AdminState, key: &VirtualKey, secret: Option<&Secret>) -> Result<Response, Error> {
     // A secret that was just made is shown whatever the ledger says: nobody can ask for it again.
-    let spend = match (spend(state, key).await, secret) {
+    let used = match (use_of(state, key).await, secret) {
         (Err(_), Some(_)) => None,
-        (spend, _) => Some(spend?),
+        (used, _) => Some(used?),
     };
     let shown = Shown::policy(key);
-    let shown = spend.into_iter().fold(shown, Shown::with_spend);
+    let shown = used.into_iter().fold(shown, Shown::with_use);
     let shown = secret.into_iter().fold(shown, Shown::with_secret);
     Ok(reply::tagged(reply::json(StatusCode::OK, &shown)?, key.version))
+}
+
+/// What a key spent, and when it was last used.
+async fn use_of(state: &AdminState, key: &VirtualKey) -> Result<Use, Error> {
+    let spend = spend(state, key).await?;
+    Ok(Use { spend, last: state.requests.last_used(&key.id).await.map_err(store_failed)? })
 }
 
 async fn spend(state: &AdminState, key: &VirtualKey) -> Result<Spend, Error> {

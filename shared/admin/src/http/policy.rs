@@ -103,6 +103,13 @@ fn write(key: &mut VirtualKey, field: &Field<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What is counted of a key.
+pub struct Use {
+    pub spend: Spend,
+    /// To the hour.
+    pub last: Option<Timestamp>,
+}
+
 /// A key as answers show it.
 #[derive(Serialize)]
 pub struct Shown<'k> {
@@ -165,6 +172,13 @@ impl<'k> Shown<'k> {
         self.spend_usd = Some(spend.settled.to_string());
         self.reserved_usd = Some(spend.reserved.to_string());
         self
+    }
+
+    /// With what it spent, and when it was last used.
+    #[must_use]
+    pub fn with_use(mut self, used: Use) -> Self {
+        self.last_used_at = used.last.map(Timestamp::rfc3339);
+        self.with_spend(used.spend)
     }
 
     /// With its secret, this once.

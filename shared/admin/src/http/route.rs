@@ -56,7 +56,7 @@ macro_rules! route {
 }
 
 /// The routes of one kind of thing.
-static PLAIN: [Route; 22] = [
+static PLAIN: [Route; 23] = [
     route!(POST "keys" => Serves::CreateKey, ManageKeys),
     route!(GET "keys" => Serves::Keys, ReadKeys),
     route!(GET "keys" / "{id}" => Serves::OneKey, ReadKeys),

@@ -8,7 +8,7 @@ use stores::{
 };
 
 async fn put(world: &World, text: &str, seen: u64) {
-    let draft = Draft { text, source: Source::Admin, seen, now: start(), entry: None };
+    let draft = Draft { text, credentials: &[], source: Source::Admin, seen, now: start(), entry: None };
     world.settings.put_config(&draft).await.unwrap();
 }
 

@@ -15,6 +15,7 @@ mod faults;
 mod following;
 mod groups;
 mod keys;
+mod lists;
 mod office;
 mod openapi;
 mod parts;

@@ -46,7 +46,20 @@ const CURSOR: Parameter = Parameter("cursor", Look::Text, "The next page, as `ne
 const FROM: Parameter = Parameter("from", Look::Time, "A day in UTC, or a moment; it is included.");
 const TO: Parameter = Parameter("to", Look::Time, "A day in UTC, included, or a moment, not included.");
 
-const PAGE: &[Parameter] = &[LIMIT, CURSOR];
+const OF_TEAM: Parameter = Parameter("team_id", Look::Text, "Of this team.");
+const OF_ORGANIZATION: Parameter = Parameter("organization_id", Look::Text, "Of this organization.");
+
+const KEYS: &[Parameter] = &[
+    OF_TEAM,
+    Parameter("user_id", Look::Text, "Of this user."),
+    Parameter("project_id", Look::Text, "Of this project."),
+    OF_ORGANIZATION,
+    LIMIT,
+    CURSOR,
+];
+const ORGANIZATIONS: &[Parameter] = &[LIMIT, CURSOR];
+const PROJECTS_AND_USERS: &[Parameter] = &[OF_ORGANIZATION, OF_TEAM, LIMIT, CURSOR];
+const TEAMS: &[Parameter] = &[OF_ORGANIZATION, LIMIT, CURSOR];
 const VERSIONS: &[Parameter] = &[Parameter("limit", Look::UpTo(50), "How many at the most; 20 unless given."), CURSOR];
 const ALERTS: &[Parameter] = &[
     FROM,
@@ -193,7 +206,12 @@ impl Operation {
             }
             Serves::DeleteGroup(kind) => Self::group(kind, "delete", "Remove a", &[], None, deleted()),
             Serves::Groups(kind) => {
-                Self::group(kind, "list", "List, newest first, every", PAGE, None, list(type_name(kind)))
+                let filters = match kind {
+                    GroupKind::Organization => ORGANIZATIONS,
+                    GroupKind::Project | GroupKind::User => PROJECTS_AND_USERS,
+                    GroupKind::Team => TEAMS,
+                };
+                Self::group(kind, "list", "List, newest first, every", filters, None, list(type_name(kind)))
             }
             Serves::OneGroup(kind) => Self::group(kind, "get", "Show a", &[], None, one(type_name(kind))),
             Serves::UnblockGroup(kind) => {
@@ -229,7 +247,7 @@ impl Operation {
                 sent(schema("NewKey")),
                 one("Key"),
             ),
-            Serves::Keys => Self::new("listKeys", "Keys, newest first", PAGE, None, list("Key")),
+            Serves::Keys => Self::new("listKeys", "Keys, newest first", KEYS, None, list("Key")),
             Serves::Models => Self::new("listModels", "Models as configured", &[], None, list("Model")),
             Serves::OneConfig => {
                 Self::new("getConfigVersion", "One version of the configuration", &[], None, one("Config"))
