@@ -25,6 +25,8 @@ mod listing;
 pub mod live;
 /// What calls cost: arithmetic only.
 pub mod pricing;
+/// Outcomes of calls that never began.
+mod refusals;
 /// The attempts.
 pub mod relay;
 /// Where the call may go, and the worst it could cost.
@@ -39,12 +41,13 @@ pub mod target;
 use crate::identity::Identity;
 use ::identity::Tokens;
 use admission::Desk;
-use call::{About, Admitted, Answer, Call, Outcome, Relayed, Request};
+use call::{About, Admitted, Answer, Call, Caller, Outcome, Relayed, Request};
 use config::{Config, Prices, audit::AuditMode, budget::StoreFailure};
 use conversation::{Keep, Memory, Thread, kept::Asked};
 use domain::{Clock, Error, Operation};
 use futures::FutureExt;
 use providers::Providers;
+use refusals::Refusals;
 use routing::Names;
 use settlement::Settlement;
 use std::{
@@ -67,6 +70,7 @@ pub struct Gateway {
     clock: Arc<dyn Clock>,
     keep_alive: Duration,
     memory: Option<Memory>,
+    refusals: Refusals,
 }
 
 /// How often an idle stream says that it is alive [L3].
@@ -91,6 +95,7 @@ impl Gateway {
             clock,
             keep_alive: KEEP_ALIVE,
             memory: None,
+            refusals: Refusals::default(),
         }
     }
 
@@ -118,28 +123,46 @@ impl Gateway {
 
     /// The whole story of one call.
     pub async fn serve(&self, call: Call) -> Result<Answer, Error> {
-        let caller = self.identity.identify(&call).await?; // who
+        let caller = match self.identity.identify(&call).await {
+            Ok(caller) => caller, // who
+            Err(error) => {
+                self.refusals.of_stranger(&call, &error, self.clock.now());
+                return Err(error);
+            }
+        };
+        let key = caller.key.clone();
+        let served = self.serve_caller(&call, caller).await;
+        if let Err(error) = &served
+            && call.progress.get().is_none()
+        {
+            Refusals::of(&call, &key, error);
+        }
+        served
+    }
+
+    /// The story once it is known who calls: until money is held an error is a refusal, from then on it is settled.
+    async fn serve_caller(&self, call: &Call, caller: Caller) -> Result<Answer, Error> {
         let minute = self.config.budget.time_zone.minute(call.received.at);
-        admission::rates::announce(&self.limiter, &call, &caller, minute, self.clock.now());
+        admission::rates::announce(&self.limiter, call, &caller, minute, self.clock.now());
         let body = call.body.clone();
-        let request = http::read::request(&call, &body).await?; // what it says, read once
-        let thread = match conversation::may_continue(&call) {
-            true => Box::pin(conversation::thread(self.memory.as_ref(), &call, &caller, &request)).await?, // what went before
+        let request = http::read::request(call, &body).await?; // what it says, read once
+        let thread = match conversation::may_continue(call) {
+            true => Box::pin(conversation::thread(self.memory.as_ref(), call, &caller, &request)).await?, // what went before
             false => Thread::default(),
         };
         let request = match &thread.body {
-            Some(body) => http::read::request(&call, body).await?,
+            Some(body) => http::read::request(call, body).await?,
             None => request,
         };
         if let Operation::CountTokens = call.operation() {
-            return Box::pin(counting::count(self, &call, &caller, &request)).await;
+            return Box::pin(counting::count(self, call, &caller, &request)).await;
         }
-        let plan = routing::plan(&self.names, &self.config, &call, &caller, &request)?; // where it may go, and the worst it may cost
-        let about = Arc::new(About::of(&call, &request));
+        let plan = routing::plan(&self.names, &self.config, call, &caller, &request)?; // where it may go, and the worst it may cost
+        let about = Arc::new(About::of(call, &request));
         let progress = call.progress.clone();
-        let admitted = Box::pin(admission::admit(&self.desk(minute), &call, caller, plan, about)).await?; // from here money is held
+        let admitted = Box::pin(admission::admit(&self.desk(minute), call, caller, plan, about)).await?; // from here money is held
         let _ = progress.set(admitted.about.clone());
-        let relayed = self.relay(&call, &request, &admitted).await; // attempts; the same wire passes, another is translated
+        let relayed = self.relay(call, &request, &admitted).await; // attempts; the same wire passes, another is translated
         Box::pin(self.settle(admitted, relayed, thread.keep)).await // usage → cost → settled or released → recorded
     }
 
