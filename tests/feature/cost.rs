@@ -49,7 +49,7 @@ const CASES: [Case; 5] = [
     Case { title: "budgets of key, team and organization", budget: true, above: true, rates: false, later: false },
     Case { title: "the same, and rates of key and team", budget: true, above: true, rates: true, later: false },
     Case {
-        title: "the same, if holds were freed from the stream",
+        title: "the same, holds freed from the stream (`FreeHolds`)",
         budget: true,
         above: true,
         rates: true,

@@ -182,6 +182,23 @@ def stream_of(stack) -> dict:
     return batch
 
 
+def test_m15_holds_are_freed_from_the_stream_where_the_stack_says_so(stack, new_key, slow):
+    stack.configure(slow.configuration)
+    from_stream = {"environment": {"PORTUNUS_FREE_HOLDS": "stream"}}
+    with stack.start(**from_stream) as router:
+        request = with_key(event("function-url-chat.json"), new_key(max_budget_usd="5"), CHAT | {"model": "slow"})
+        for _ in range(3):
+            assert router.invoke(request).status == 200
+    assert len(stack.calls()) == 3 and stack.holds(), "a rich lane waits"
+    spent = sum(int(call["cost"]) for call in stack.calls())
+    batch = stream_of(stack)
+    with stack.start("usage-rollups", **from_stream) as rollups:
+        for _ in range(2):
+            assert answer(rollups, batch)["batchItemFailures"] == []
+    (lane,) = [item for item in stack.items("quotas") if item["sk"] == "LANE" and any(name.startswith("s:") for name in item)]
+    assert stack.holds() == [] and sum(int(value) for name, value in lane.items() if name.startswith("s:")) == spent
+
+
 def test_m17_each_threshold_is_told_once_however_often_its_records_come(stack, new_key, inbox, slow):
     stack.configure(slow.configuration)
     # one call costs 5 x 1.00 + 8 x 2.00 = 21 microdollars: past the soft budget, far from the hard one

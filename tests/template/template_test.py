@@ -118,7 +118,7 @@ def test_x6_a_function_environment_holds_names_and_no_secret(template):
         for variable, value in template.properties(name)["Environment"]["Variables"].items():
             literal = isinstance(value, str)
             assert not literal or value == "true", f"{name}: {variable} is written out"
-            known = template.resources.keys() | {"AWS::StackName", "ProviderSecretsPrefix"}
+            known = template.resources.keys() | {"AWS::StackName", "ProviderSecretsPrefix", "FreeHolds"}
             assert literal or value.keys() == {"Ref"} and value["Ref"] in known, f"{name}: {variable}"
 
 

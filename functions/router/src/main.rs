@@ -37,6 +37,7 @@ async fn maker(environment: &dyn Lookup) -> Result<Maker, Error> {
     let settings = Settings::new(stack.table.clone(), stack.names.clone());
     let pepper = stack.secret(environment, "PORTUNUS_PEPPER_SECRET").await?;
     let keys = Arc::new(Keys::new(stack.table.clone(), stack.names.clone(), Peppers::one(pepper)));
-    let ledger = Arc::new(Ledger::new(stack.table.clone(), stack.names.clone(), stack.clock.clone()));
-    Ok(Maker::new(stack, settings, keys, ledger))
+    let ledger = Ledger::new(stack.table.clone(), stack.names.clone(), stack.clock.clone());
+    let ledger = if stack::frees_from_stream(environment)? { ledger.freeing_later() } else { ledger };
+    Ok(Maker::new(stack, settings, keys, Arc::new(ledger)))
 }

@@ -63,6 +63,18 @@ pub fn required(environment: &dyn Lookup, variable: &str) -> Result<String, Erro
     environment.env(variable).ok_or_else(|| unset().into())
 }
 
+/// Who frees the holds of settled calls: whoever reads the stream of call records, many to a write, or each call its own.
+///
+/// # Errors
+/// The variable says something else.
+pub fn frees_from_stream(environment: &dyn Lookup) -> Result<bool, Error> {
+    match environment.env("PORTUNUS_FREE_HOLDS").as_deref() {
+        None | Some("call") => Ok(false),
+        Some("stream") => Ok(true),
+        Some(other) => Err(format!("PORTUNUS_FREE_HOLDS is `{other}`, allowed: call, stream").into()),
+    }
+}
+
 /// The tables, as the template names them.
 fn names(environment: &dyn Lookup) -> Result<Names, Error> {
     let name = |variable| required(environment, variable).map(Into::into);

@@ -16,7 +16,7 @@ use domain::Clock;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use providers::{Bucket, Dialer};
 use serde_json::{Value, json};
-use stack::{Stack, required};
+use stack::{Stack, frees_from_stream, required};
 use stores::{audit::Audit, ledger::Ledger, requests::Requests, rollups::Rollups};
 
 #[tokio::main]
@@ -38,6 +38,8 @@ struct Jobs {
     dead_letters: Queue,
     metrics: Metrics,
     ledger: Ledger,
+    /// The router leaves the holds of settled calls to this function.
+    frees_holds: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,6 +60,7 @@ impl Jobs {
             ),
             metrics: Metrics::of(&required(environment, "PORTUNUS_GATEWAY")?),
             ledger: Ledger::new(table, names, clock.clone()).in_any_zone(),
+            frees_holds: frees_from_stream(environment)?,
             clock,
         })
     }
@@ -78,6 +81,9 @@ impl Jobs {
         let shard = outbox::shard(event).ok_or(unnamed)?;
         let mut failures = rollups::take(&self.rollups, shard, batch).await;
         listing::take(&self.requests, batch, &mut failures).await;
+        if self.frees_holds {
+            self.free(batch, &mut failures).await;
+        }
         self.archive(shard, batch, &mut failures).await;
         dead_letters::keep(&self.dead_letters, event, &mut failures).await;
         let mut answer = serde_json::to_value(failures)?;
@@ -85,6 +91,15 @@ impl Jobs {
             fields.insert("state".to_owned(), json!({}));
         }
         Ok(answer)
+    }
+
+    /// Takes the holds of these calls out of their lanes: each once, however often its record comes.
+    async fn free(&self, batch: &[outbox::Record], failures: &mut Failures) {
+        let settled = batch.iter().filter_map(|record| Some(&record.content.as_ref().ok()?.as_ref()?.1));
+        if let Err(problem) = self.ledger.free_settled(settled).await {
+            tracing::error!(%problem, "holds of settled calls were not freed; they are tried again");
+            batch.iter().for_each(|record| failures.add(&record.id));
+        }
     }
 
     /// Metrics are told of what was archived just now: of each record once, but for a crash in between.

@@ -29,9 +29,12 @@ impl Ledger {
     ///
     /// # Errors
     /// As the table; the whole batch may then be given again.
-    pub async fn free_settled(&self, images: &[CallImage]) -> Result<usize, LedgerError> {
+    pub async fn free_settled<'i>(
+        &self,
+        images: impl IntoIterator<Item = &'i CallImage>,
+    ) -> Result<usize, LedgerError> {
         let mut lanes: BTreeMap<&str, Vec<&CallItem>> = BTreeMap::new();
-        for image in images.iter().map(|image| &image.new).filter(|call| !call.lane.is_empty()) {
+        for image in images.into_iter().map(|image| &image.new).filter(|call| !call.lane.is_empty()) {
             lanes.entry(&image.lane).or_default().push(image);
         }
         let mut freed = 0;
