@@ -99,6 +99,17 @@ async fn j5_without_models_only_users_of_a_group_that_exists_may_call_anything()
 }
 
 #[tokio::test]
+async fn j5_a_service_account_calls_with_its_keys_and_not_with_a_token_that_names_it() {
+    let issuer = Issuer::start().await;
+    let portunus = issuer.gateway("      models: [\"*\"]\n").await;
+    let mut account = Group::named(GroupKind::User, "nightly", "nightly", portunus.clock.now());
+    account.is_service_account = true;
+    portunus.keys.groups().create(&account).await.unwrap();
+    assert_eq!(chat(&portunus, &issuer.token(&portunus, json!({ "sub": "nightly" }))).await.status, 401);
+    assert_eq!(chat(&portunus, &issuer.token(&portunus, json!({ "sub": "ann" }))).await.status, 200);
+}
+
+#[tokio::test]
 async fn j2_a_spoilt_token_is_answered_like_any_bad_key() {
     let issuer = Issuer::start().await;
     let portunus = issuer.gateway("      models: [\"*\"]\n").await;

@@ -47,6 +47,9 @@ pub struct Group {
     pub team_id: Option<String>,
     /// What a user may do on the admin plane: `member`, `team_admin` …
     pub role: Option<String>,
+    /// A user that is a program and no person: its keys outlive whoever made them, it has no role, and no token of a person
+    /// is its credential.
+    pub is_service_account: bool,
     pub allowed: Allowed,
     pub limits: Limits,
     pub blocked: bool,
@@ -69,6 +72,7 @@ impl Group {
             organization_id: None,
             team_id: None,
             role: None,
+            is_service_account: false,
             allowed: Allowed::default(),
             limits: Limits::default(),
             blocked: false,

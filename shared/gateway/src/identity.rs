@@ -68,22 +68,31 @@ impl Identity {
 
     /// The holder of a credential, with what it belongs to.
     async fn find(&self, credential: &Secret, now: Timestamp) -> Result<Option<Caller>, Error> {
-        let (mut key, is_mapped) = if self.tokens.takes(credential) {
+        let (mut key, groups) = if self.tokens.takes(credential) {
             let found = self.tokens.verify(credential, now).await.map_err(|_| unavailable())?;
             let Some(identity) = found else { return Ok(None) };
-            (Arc::unwrap_or_clone(identity.key), identity.is_mapped)
+            let groups = self.above(&identity.key).await?;
+            if !identity.may_be(&groups) {
+                return Ok(None);
+            }
+            let mut key = Arc::unwrap_or_clone(identity.key);
+            // Whom neither configuration nor a group that exists lets in may call nothing [J5].
+            if !identity.is_mapped && groups.is_empty() {
+                key.allowed = Allowed::nothing();
+            }
+            (key, groups)
         } else {
             let found = self.keys.authenticate(credential, now).await.map_err(|_| unavailable())?;
             let Some(key) = found else { return Ok(None) };
-            (key, true)
+            let groups = self.above(&key).await?;
+            (key, groups)
         };
-        let groups = self.keys.groups().above(&key).await.map_err(|_| unavailable())?;
-        // Whom neither configuration nor a group that exists lets in may call nothing [J5].
-        if !is_mapped && groups.is_empty() {
-            key.allowed = Allowed::nothing();
-        }
         inherit(&mut key, &groups);
         Ok(Some(Caller { key: Arc::new(key), groups: groups.into_iter().map(Arc::new).collect() }))
+    }
+
+    async fn above(&self, key: &VirtualKey) -> Result<Vec<Group>, Error> {
+        self.keys.groups().above(key).await.map_err(|_| unavailable())
     }
 
     /// 401, or 429 to an address that has failed too often; a good key from there still passes [K8].

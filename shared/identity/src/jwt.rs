@@ -6,7 +6,7 @@
 use crate::{
     Unavailable,
     claims::Claims,
-    mapping::{Identity, Who},
+    mapping::{Identity, JWT, Who},
 };
 use config::identity::jwt::Issuer as Settings;
 use domain::{Timestamp, role::Role};
@@ -70,7 +70,7 @@ impl Issuer {
         let subject = claims.id("sub").unwrap_or_else(|| user.clone());
         let optional = |name: &Option<String>| name.as_deref().and_then(|name| claims.id(name));
         let who = Who {
-            kind: "jwt",
+            kind: JWT,
             unique: &[&self.settings.issuer, &subject],
             user: Some(user),
             team: optional(&names.team),

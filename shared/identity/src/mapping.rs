@@ -2,6 +2,7 @@
 
 use domain::{
     KeyId, Timestamp,
+    group::Group,
     key::{Allowed, VirtualKey},
     role::Role,
 };
@@ -13,6 +14,9 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many of them: 120 bits.
 const LENGTH: usize = 24;
 
+/// The kind of tokens that issuers sign for persons.
+pub const JWT: &str = "jwt";
+
 /// What a token proved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
@@ -22,6 +26,14 @@ pub struct Identity {
     pub roles: Vec<Role>,
     /// Whether configuration itself lets the holder call models. If not, only a group that exists here does [J5].
     pub is_mapped: bool,
+}
+
+impl Identity {
+    /// May the holder be who the token names? A service account is nobody's whom an issuer calls by its name; a role of
+    /// AWS is one where configuration says so.
+    pub fn may_be(&self, groups: &[Group]) -> bool {
+        self.key.prefix != JWT || !groups.iter().any(|group| group.is_service_account)
+    }
 }
 
 /// What configuration says of the holder.

@@ -255,6 +255,7 @@ fn item(group: &Group, place: Key) -> Item {
         .with_some("organization_id", group.organization_id.as_deref())
         .with_some("team_id", group.team_id.as_deref())
         .with_some("role", group.role.as_deref())
+        .with_some("service", group.is_service_account.then_some(true))
         .with_some("blocked", group.blocked.then_some(true))
         .with_some("tags", labels(&group.tags))
         .with_some("metadata", group.metadata.as_ref().map(Json::as_str))
@@ -273,6 +274,7 @@ fn read(kind: GroupKind, item: &Item) -> Option<Group> {
         organization_id: text("organization_id"),
         team_id: text("team_id"),
         role: text("role"),
+        is_service_account: item.flag("service"),
         allowed: policy::allowed(item)?,
         limits: policy::limits(item)?,
         blocked: item.flag("blocked"),

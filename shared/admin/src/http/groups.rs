@@ -34,7 +34,7 @@ use stores::{
 const AT_ONCE: usize = 16;
 
 /// What an admin may write at any time, beside the limits.
-const WRITABLE: [&str; 7] = ["name", "organization_id", "team_id", "role", "blocked", "tags", "metadata"];
+const WRITABLE: [&str; 8] = ["name", "type", "organization_id", "team_id", "role", "blocked", "tags", "metadata"];
 
 /// What a user may be on the admin plane.
 pub const ROLES: [(&str, &str); 6] = [
@@ -45,6 +45,9 @@ pub const ROLES: [(&str, &str); 6] = [
     ("auditor", "auditor"),
     ("member", "member"),
 ];
+
+/// What a user is: whether it is a service account.
+pub const TYPES: [(&str, bool); 2] = [("person", false), ("service_account", true)];
 
 /// `POST /teams` and the like
 pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result<Response, Error> {
@@ -58,7 +61,7 @@ pub async fn create(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
     };
     let mut group = Group::named(kind, id, "", now);
     fields.iter().filter(|field| field.name != "id").try_for_each(|field| write(&mut group, field))?;
-    limits::consistent(&group.limits)?;
+    consistent(&group)?;
     grants::role(&asked.principal, None, &group)?;
     let groups = groups.leaving(trail(state, &actor, kind, "create"));
     groups.create(&group).await.map_err(|error| refused(kind, error))?;
@@ -84,14 +87,31 @@ pub async fn list(state: &AdminState, kind: GroupKind, reach: &Reach, uri: &Uri)
 fn filters(kind: GroupKind) -> &'static [&'static str] {
     match kind {
         GroupKind::Organization => &["limit", "cursor"],
-        GroupKind::Project | GroupKind::User => &["organization_id", "team_id", "limit", "cursor"],
+        GroupKind::Project => &["organization_id", "team_id", "limit", "cursor"],
+        GroupKind::User => &["type", "organization_id", "team_id", "limit", "cursor"],
         GroupKind::Team => &["organization_id", "limit", "cursor"],
     }
 }
 
 fn asked(query: &Query, group: &Group) -> bool {
     let is = |name: &str, value: &Option<String>| query.find(name).is_none_or(|asked| value.as_deref() == Some(asked));
-    is("organization_id", &group.organization_id) && is("team_id", &group.team_id)
+    let is_type = query.find("type").is_none_or(|asked| asked == type_of(group));
+    is_type && is("organization_id", &group.organization_id) && is("team_id", &group.team_id)
+}
+
+fn type_of(group: &Group) -> &'static str {
+    TYPES.into_iter().find(|(_, is_service)| *is_service == group.is_service_account).map_or("", |(name, _)| name)
+}
+
+/// Limits that fit together, and no role where nobody could use it.
+fn consistent(group: &Group) -> Result<(), Error> {
+    if group.is_service_account && group.role.is_some() {
+        return Err(Error::invalid(
+            "role",
+            "a service account calls with keys and administers nothing: it has no role",
+        ));
+    }
+    limits::consistent(&group.limits)
 }
 
 /// `GET /teams/{id}` and the like
@@ -108,7 +128,7 @@ pub async fn update(state: &AdminState, kind: GroupKind, asked: Asked) -> Result
     expect_version(before.version, &fields, &headers)?;
     let mut after = before.clone();
     fields.iter().filter(|field| field.name != "version").try_for_each(|field| write(&mut after, field))?;
-    limits::consistent(&after.limits)?;
+    consistent(&after)?;
     grants::changed_group(&principal, &reach, &before, &after)?;
     changed(state, &actor, "update", &before, after).await
 }
@@ -202,6 +222,9 @@ fn write(group: &mut Group, field: &Field<'_>) -> Result<(), Error> {
         "team_id" if matches!(group.kind, GroupKind::Project | GroupKind::User) => {
             group.team_id = optional(field, Field::id)?;
         }
+        "type" if group.kind == GroupKind::User => {
+            group.is_service_account = optional(field, |field| field.word(&TYPES))?.unwrap_or_default();
+        }
         "role" if group.kind == GroupKind::User => {
             group.role = optional(field, |field| field.word(&ROLES))?.map(str::to_owned);
         }
@@ -219,7 +242,7 @@ pub fn writable(kind: GroupKind) -> Vec<&'static str> {
     let has = |name: &str| match name {
         "organization_id" => kind != GroupKind::Organization,
         "team_id" => matches!(kind, GroupKind::Project | GroupKind::User),
-        "role" => kind == GroupKind::User,
+        "type" | "role" => kind == GroupKind::User,
         _ => true,
     };
     WRITABLE.into_iter().filter(|name| has(name)).chain(limits::WRITABLE).collect()
@@ -230,6 +253,8 @@ pub fn writable(kind: GroupKind) -> Vec<&'static str> {
 struct Shown<'g> {
     id: &'g str,
     name: &'g str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    user_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     organization_id: Option<&'g str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -254,6 +279,7 @@ impl<'g> Shown<'g> {
         Self {
             id: &group.id,
             name: if group.name.is_empty() { &group.id } else { &group.name },
+            user_type: (group.kind == GroupKind::User).then(|| type_of(group)),
             organization_id: group.organization_id.as_deref(),
             team_id: group.team_id.as_deref(),
             role: group.role.as_deref(),

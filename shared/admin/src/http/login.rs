@@ -103,8 +103,8 @@ impl Login {
         }
         let Some(identity) = self.tokens.verify(token, now).await.map_err(|_| unavailable())? else { return Ok(None) };
         let groups = keys.groups().above(&identity.key).await.map_err(store_failed)?;
-        let blocked = groups.iter().any(|group| group.blocked);
-        Ok((!blocked).then(|| Principal::of(&identity, &groups)))
+        let enters = identity.may_be(&groups) && !groups.iter().any(|group| group.blocked);
+        Ok(enters.then(|| Principal::of(&identity, &groups)))
     }
 }
 

@@ -30,6 +30,22 @@ async fn a_group_of_every_kind_is_made_shown_changed_blocked_listed_and_deleted(
 }
 
 #[tokio::test]
+async fn a_service_account_is_a_user_that_has_no_role_and_is_found_by_its_type() {
+    let world = World::new().await;
+    assert_eq!(world.post("/admin/v1/users", json!({ "id": "ann" })).await.json["type"], "person");
+    let made =
+        world.post("/admin/v1/users", json!({ "id": "nightly", "type": "service_account", "team_id": "t" })).await;
+    assert_eq!((made.status, &made.json["type"]), (201, &json!("service_account")));
+    let found = world.get("/admin/v1/users?type=service_account").await;
+    assert_eq!(found.json["data"][0]["id"], "nightly");
+    assert_eq!(found.json["data"].as_array().unwrap().len(), 1);
+    let role = world.call(Method::PATCH, "/admin/v1/users/nightly", Some(json!({ "role": "member" }))).await;
+    assert_eq!((role.status, &role.json["error"]["param"]), (400, &json!("role")));
+    assert_eq!(world.post("/admin/v1/users", json!({ "type": "robot" })).await.status, 400);
+    assert_eq!(world.post("/admin/v1/teams", json!({ "type": "person" })).await.code(), "unknown_field");
+}
+
+#[tokio::test]
 async fn an_id_may_be_chosen_once() {
     let world = World::new().await;
     let team = json!({ "id": "platform", "name": "Platform" });

@@ -41,6 +41,14 @@ async fn j2_a_spoilt_token_is_answered_like_a_wrong_key_and_counted() {
 }
 
 #[tokio::test]
+async fn j5_a_token_that_names_a_service_account_opens_nothing() {
+    let office = Office::open().await;
+    let made = office.world.post("/admin/v1/users", json!({ "id": "nightly", "type": "service_account" })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    assert_eq!(office.ask("nightly of a as owner", Method::GET, "/admin/v1/keys", None).await.status, 401);
+}
+
+#[tokio::test]
 async fn r4_people_see_their_own_things_and_others_are_as_good_as_none() {
     let office = Office::open().await;
     office.world.create(json!({ "name": "root's" })).await;

@@ -22,7 +22,7 @@ pub fn all() -> Value {
     add("ChangedKey".to_owned(), sent(&[written.as_slice(), &["version"]].concat()));
     for kind in [GroupKind::Organization, GroupKind::Project, GroupKind::Team, GroupKind::User] {
         let (name, written) = (type_name(kind), groups::writable(kind));
-        add(name.to_owned(), answered(GROUP, &["organization_id", "team_id", "role"]));
+        add(name.to_owned(), answered(GROUP, &["type", "organization_id", "team_id", "role"]));
         add(format!("New{name}"), sent(&[written.as_slice(), &["id"]].concat()));
         add(format!("Changed{name}"), sent(&[written.as_slice(), &["version"]].concat()));
     }
@@ -122,6 +122,7 @@ const KEY: Fields = &[
 const GROUP: Fields = &[
     ("id", Text),
     ("name", Text),
+    ("type", Word(&["person", "service_account"])),
     ("organization_id", MaybeText),
     ("team_id", MaybeText),
     ("role", MaybeText),
