@@ -177,7 +177,7 @@ async fn a2_a_refused_call_has_one_outcome_that_names_its_key_and_why() {
     let portunus = Portunus::start().await;
     let refused = [
         (portunus.chat("no-such-model", "hi").await, "model_not_found"),
-        (portunus.post("/v1/chat/completions", "{\"model\":1,\"messages\":[]}").await, "invalid_type"),
+        (portunus.post("/v1/chat/completions", "{\"model\":1}").await, "missing_required_parameter"),
         (
             portunus
                 .send("/v1/chat/completions", &chat("up-openai/gpt-4o", "hi", false), &[("x-api-key", "sk-ptn-wrong")])

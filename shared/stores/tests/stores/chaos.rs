@@ -23,8 +23,8 @@ use stores::{
     table::{Delete, Get, Item, Page, Put, Query, Update, Write},
 };
 
-/// So many lanes at most a key may have been given by so few calls.
-const MOST_LANES: u32 = 64;
+/// So many lanes at most a key can have.
+const MOST_LANES: u32 = 256;
 
 /// A table that counts its requests.
 pub struct Counted {
