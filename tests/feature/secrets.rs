@@ -171,39 +171,6 @@ async fn x3_a_log_is_one_json_object_a_line_whatever_callers_and_providers_write
     assert!(!text.contains("kanarie"), "text of a body is in the log: {text}");
 }
 
-#[tokio::test]
-async fn a2_a_refused_call_has_one_outcome_that_names_its_key_and_why() {
-    let (log, _guard) = logged();
-    let portunus = Portunus::start().await;
-    let refused = [
-        (portunus.chat("no-such-model", "hi").await, "model_not_found"),
-        (portunus.post("/v1/chat/completions", "{\"model\":1}").await, "missing_required_parameter"),
-        (
-            portunus
-                .send("/v1/chat/completions", &chat("up-openai/gpt-4o", "hi", false), &[("x-api-key", "sk-ptn-wrong")])
-                .await,
-            "invalid_api_key",
-        ),
-    ];
-    let answered = portunus.chat("up-openai/gpt-4o", "hi").await;
-    portunus.script(vec![Plan::answering(Answer::Error(ErrorAnswer { status: 400, ..ErrorAnswer::default() }))]);
-    let failed = portunus.chat("up-openai/gpt-4o", "hi").await;
-    let lines: Vec<serde_json::Value> = log.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let outcomes = |call: &str| -> Vec<serde_json::Value> {
-        let ends = |line: &&serde_json::Value| line["message"].as_str().is_some_and(|text| text.starts_with("call "));
-        lines.iter().filter(ends).filter(|line| line["call.id"] == call).cloned().collect()
-    };
-    for (reply, code) in &refused {
-        let [outcome] = &outcomes(reply.header("x-request-id"))[..] else { panic!("{code}: {lines:?}") };
-        assert_eq!((&outcome["error.code"], &outcome["status"]), (&(*code).into(), &reply.status.into()));
-        assert_eq!(outcome["key.id"].is_string(), *code != "invalid_api_key", "{outcome}");
-    }
-    for reply in [answered, failed] {
-        let [outcome] = &outcomes(reply.header("x-request-id"))[..] else { panic!("{lines:?}") };
-        assert_eq!(outcome["message"], "call settled");
-    }
-}
-
 /// A store of secrets in which the provider's key was rotated after the gateway had read it.
 struct Rotated {
     asked: AtomicUsize,

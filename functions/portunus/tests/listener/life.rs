@@ -60,3 +60,30 @@ fn l2_l7_streams_in_flight_are_finished_and_settled_after_sigterm() {
     assert_eq!(log.matches("call settled").count(), 2, "{log}");
     assert!(std::net::TcpStream::connect(address).is_err());
 }
+
+#[test]
+fn a2_every_call_has_one_outcome_and_a_refused_one_names_its_key_and_why() {
+    let (folder, upstream) = (Folder::new(), MockUpstream::start().unwrap());
+    let mut portunus = Process::start(&folder, &upstream);
+    let mut answers = vec![
+        portunus.raw(portunus.chat("echo/echo", false).as_bytes()),
+        portunus.raw(portunus.chat("no-such-model", false).as_bytes()),
+    ];
+    portunus.key = "sk-ptn-of-nobody".to_owned();
+    answers.push(portunus.raw(portunus.chat("echo/echo", false).as_bytes()));
+    portunus.terminate();
+    let (_, log) = portunus.ended(Duration::from_secs(20));
+    let ends = [
+        ("call settled", "", true),
+        ("call refused", "model_not_found", true),
+        ("call of an unknown caller refused", "invalid_api_key", false),
+    ];
+    for (answer, (message, code, has_key)) in answers.iter().zip(ends) {
+        let id = answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
+        let outcomes: Vec<serde_json::Value> =
+            log.lines().filter(|line| line.contains(id)).map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [outcome] = &outcomes[..] else { panic!("{id}: {outcomes:?} in {log}") };
+        assert_eq!((&outcome["message"], &outcome["error.code"]), (&message.into(), &code.into()), "{outcome}");
+        assert_eq!(outcome["key.id"].is_string(), has_key, "{outcome}");
+    }
+}
