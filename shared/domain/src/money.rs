@@ -199,6 +199,10 @@ mod tests {
         for text in ["NaN", "inf", "1e3", "", ".5", "5.", "+1", "1_000", " 1"] {
             assert_eq!(Usd::setting(text), Err(NotMoney::NotDecimal), "{text:?}");
         }
+        for (text, pico) in [("0", 0), ("1000000000", 1_000_000_000 * PICO)] {
+            assert_eq!(Usd::setting(text), Ok(Usd(pico)), "{text:?}");
+        }
+        assert_eq!(Usd::MAX_SETTING.to_string(), "1000000000");
     }
 
     #[test]
@@ -206,5 +210,37 @@ mod tests {
         let price = Usd::per_token("0.075".parse().unwrap());
         assert_eq!(price.pico(), 75_000);
         assert_eq!(price.times(49).unwrap().to_string(), "0.000003675");
+        for (million, one) in [(0, 0), (1, 1), (1_000_000, 1), (1_000_001, 2), (-1, 0)] {
+            assert_eq!(Usd::per_token(Usd(million)), Usd(one), "{million}");
+        }
+    }
+
+    #[test]
+    fn parts_and_raised_prices_are_rounded_up_and_per_cents_down() {
+        let parts = [(9, 3, 3), (10, 3, 4), (1, 60, 1), (0, 60, 0), (-10, 3, -3), (5, 1, 5), (5, 0, 5)];
+        for (price, parts, part) in parts {
+            assert_eq!(Usd(price).part(parts), Usd(part), "{price} in {parts}");
+        }
+        for (price, thousandths, costs) in [(7, 1_000, 7), (7, 1, 1), (7, 1_500, 11), (7, 0, 0), (2_000, 3, 6)] {
+            assert_eq!(Usd(price).for_thousandths(thousandths), Usd(costs), "{price} {thousandths}");
+        }
+        for (price, percent, raised, share) in [(100, 10, 110, 10), (101, 10, 112, 10), (7, 0, 7, 0), (9, 99, 18, 8)] {
+            assert_eq!(Usd(price).plus_percent(percent), Usd(raised), "{price} and {percent} %");
+            assert_eq!(Usd(price).percent(percent), Usd(share), "{percent} % of {price}");
+        }
+    }
+
+    #[test]
+    fn sums_stop_at_the_largest_amount_there_is() {
+        let (three, five, most) = (Usd(3), Usd(5), Usd(i128::MAX));
+        assert_eq!((three.checked_add(five), most.checked_add(three)), (Some(Usd(8)), None));
+        assert_eq!((three.saturating_add(five), most.saturating_add(three)), (Usd(8), most));
+        assert_eq!((three.saturating_sub(five), Usd(i128::MIN).saturating_sub(five)), (Usd(-2), Usd(i128::MIN)));
+        assert_eq!((three.saturating_times(5), most.saturating_times(2)), (Usd(15), most));
+        assert_eq!((three.times(5), most.times(2)), (Some(Usd(15)), None));
+        assert_eq!(
+            ([three, five, Usd(-1)].into_iter().sum::<Usd>(), [most, five].into_iter().sum::<Usd>()),
+            (Usd(7), most)
+        );
     }
 }

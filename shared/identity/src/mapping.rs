@@ -89,6 +89,7 @@ impl Who<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::group::GroupKind;
 
     fn who<'w>(kind: &'static str, unique: &'w [&'w str]) -> Who<'w> {
         Who {
@@ -116,5 +117,25 @@ mod tests {
         assert_ne!(id("jwt", &["https://a", "ann"]), id("jwt", &["https://aa", "nn"]));
         assert_ne!(id("jwt", &["https://a", "ann"]), id("jwt", &["https://b", "ann"]));
         assert_ne!(id("jwt", &["a"]), id("iam", &["a"]));
+    }
+
+    #[test]
+    fn j5_a_holder_may_call_what_configuration_says_and_nothing_else() {
+        let (models, providers) = (["gpt-4o".to_owned()], ["openai".to_owned()]);
+        let mapped = Who { models: &models, providers: &providers, ..who("jwt", &["ann"]) }.identity();
+        assert!(mapped.is_mapped);
+        assert_eq!((&mapped.key.allowed.models[..], &mapped.key.allowed.providers[..]), (&models[..], &providers[..]));
+        assert!(!who("jwt", &["ann"]).identity().is_mapped);
+    }
+
+    #[test]
+    fn a_service_account_is_nobodys_whom_an_issuer_calls_by_its_name() {
+        let group = |is_service_account| Group {
+            is_service_account,
+            ..Group::named(GroupKind::User, "ann", "Ann", Timestamp::default())
+        };
+        let may_be = |kind, groups: &[Group]| who(kind, &["ann"]).identity().may_be(groups);
+        assert!(may_be("jwt", &[]) && may_be("jwt", &[group(false)]) && !may_be("jwt", &[group(false), group(true)]));
+        assert!(may_be("iam", &[]) && may_be("iam", &[group(true)]));
     }
 }

@@ -36,7 +36,9 @@ impl Throttle {
     /// Counts one more failure from an address.
     pub fn failed(&self, address: &str, now: Timestamp) -> Verdict {
         let mut counted = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        make_room(&mut counted, now);
+        if !counted.contains_key(address) {
+            make_room(&mut counted, now);
+        }
         let failures = counted.entry(address.to_owned()).or_insert(Failures { since: now, count: 0 });
         if failures.is_over(now) {
             *failures = Failures { since: now, count: 0 };
@@ -80,7 +82,22 @@ mod tests {
         let throttle = Throttle::default();
         for n in 0..25_000 {
             throttle.failed(&n.to_string(), Timestamp::from_secs(1));
+            assert!(throttle.0.lock().unwrap().len() <= COUNTED);
         }
-        assert!(throttle.0.lock().unwrap().len() <= COUNTED);
+    }
+
+    #[test]
+    fn k8_those_whose_minute_is_over_make_room_for_others_and_who_still_fails_stays_counted() {
+        let throttle = Throttle::default();
+        for n in 1..COUNTED {
+            throttle.failed(&n.to_string(), Timestamp::from_secs(1));
+        }
+        let fail = |address: &str, secs: u64| throttle.failed(address, Timestamp::from_secs(secs));
+        for _ in 0..ALLOWED {
+            fail("192.0.2.1", 50);
+        }
+        assert_eq!(fail("192.0.2.2", 61), Verdict::Ordinary);
+        assert_eq!(throttle.0.lock().unwrap().len(), 2);
+        assert_eq!(fail("192.0.2.1", 61), Verdict::TooMany { retry_after_ms: 49_000 });
     }
 }

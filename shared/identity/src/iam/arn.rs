@@ -89,5 +89,8 @@ mod tests {
         ] {
             assert_eq!(Arn::read(text), None, "{text}");
         }
+        let long = |length: usize| format!("{:a<length$}", "arn:aws:iam::123456789012:user/");
+        assert!(Arn::read(&long(2048)).is_some());
+        assert!(Arn::read(&long(2049)).is_none() && Arn::read(&long(3000)).is_none());
     }
 }

@@ -131,10 +131,9 @@ fn region_of(host: &str) -> Option<&str> {
 
 /// `20261121T100000Z`
 fn moment(text: &str) -> Option<Timestamp> {
-    let plain = text.len() == 16 && text.is_ascii();
     let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
     let digits = [part(0..8), part(9..15)].into_iter().all(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-    if !plain || !digits || part(8..9) != "T" || part(15..16) != "Z" {
+    if text.len() != 16 || !digits || part(8..9) != "T" || part(15..16) != "Z" {
         return None;
     }
     let (date, time) = ((part(0..4), part(4..6), part(6..8)), (part(9..11), part(11..13), part(13..15)));

@@ -108,3 +108,22 @@ impl fmt::Debug for PublicKey {
         write!(f, "PublicKey({})", self.algorithm().name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j1_the_bits_of_a_modulus_are_counted_from_the_first_that_is_set() {
+        let first = |byte: u8| rsa(&[&[byte], [0xff; 255].as_slice()].concat(), vec![1, 0, 1]);
+        assert!(first(0x80).is_some(), "2048 bits");
+        assert_eq!(first(0x7f), None, "2047 bits");
+        assert_eq!(rsa(&[&[0, 0x7f], [0xff; 255].as_slice()].concat(), vec![1, 0, 1]), None);
+        assert_eq!(rsa(&[0; 300], vec![1, 0, 1]), None, "no bit at all");
+    }
+
+    #[test]
+    fn a_key_shows_its_algorithm_and_nothing_more() {
+        assert_eq!(format!("{:?}", PublicKey::Ed25519(vec![7; 32])), "PublicKey(EdDSA)");
+    }
+}

@@ -67,3 +67,32 @@ impl Header {
         (understood && typed && (1..=LONGEST_KID).contains(&kid.len())).then_some(Self { alg, kid })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_looks_like_a_token_by_its_beginning_its_dots_and_its_letters() {
+        for text in ["eyJ.eyJ.x", "ey-_09azAZ.a.b", "ey..", "eyJ.eyJ."] {
+            assert!(looks_like_one(text), "{text}");
+        }
+        for text in
+            ["", "ey", "eyJ.eyJ", "eyJ.eyJ.x.y", "sk.eyJ.x", "eyJ.ey+.x", "eyJ.eyJ.x=", "eyJ.ey/.x", "eyJ.e J.x"]
+        {
+            assert!(!looks_like_one(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn j2_a_token_of_eight_kibibytes_is_the_longest_that_is_read() {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let begin = format!("{}.{}.", part(r#"{"alg":"EdDSA","kid":"k1"}"#), part("{}"));
+        let of = |length: usize| format!("{begin}{}", "A".repeat(length - begin.len()));
+        let readable = |length: usize| Token::read(&of(length)).is_some();
+        let signature = LONGEST - begin.len();
+        assert_ne!(signature % 4, 1, "of no base64 is there so much");
+        assert!(readable(LONGEST));
+        assert!(!readable(LONGEST + 1) && !readable(LONGEST + 2) && !readable(LONGEST + 4));
+    }
+}

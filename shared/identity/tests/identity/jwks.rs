@@ -77,9 +77,42 @@ async fn j4_keys_outlive_a_silent_issuer_by_an_hour() {
     assert_eq!(passes(&world.tokens, &token, NOW).await, Ok(true));
     world.server.answers(Answer::status(500));
     assert_eq!(passes(&world.tokens, &token, later(3_599)).await, Ok(true));
+    assert_eq!(passes(&world.tokens, &token, later(3_600)).await, Err(Unavailable));
     assert_eq!(passes(&world.tokens, &token, later(3_629)).await, Err(Unavailable));
     world.server.answers(keys(json!([signer.jwk("k1")])));
     assert_eq!(passes(&world.tokens, &token, later(3_659)).await, Ok(true));
+}
+
+#[tokio::test]
+async fn j4_old_keys_serve_while_somebody_fetches_new_ones() {
+    let signer = Signer::ed();
+    let world = World::of(json!([signer.jwk("k1")])).await;
+    let token = token(&signer, "k1");
+    assert_eq!(passes(&world.tokens, &token, NOW).await, Ok(true));
+    world.server.answers(Answer { after: Duration::from_millis(500), ..keys(json!([signer.jwk("k1")])) });
+    let ended = std::sync::Mutex::new(Vec::new());
+    let call = async |name: &'static str| {
+        assert_eq!(passes(&world.tokens, &token, later(600)).await, Ok(true));
+        ended.lock().unwrap().push(name);
+    };
+    futures::future::join(call("fetches"), call("does not wait")).await;
+    assert_eq!(*ended.lock().unwrap(), ["does not wait", "fetches"]);
+    assert_eq!(world.server.heads().len(), 2);
+}
+
+#[tokio::test]
+async fn j4_the_largest_set_has_sixty_four_keys_and_256_kibibytes() {
+    let signer = Signer::ed();
+    let list: Vec<Value> = (0..64).map(|n| signer.jwk(&n.to_string())).collect();
+    let padded = |bytes: usize| {
+        let text = json!({ "keys": list }).to_string();
+        Answer::ok(format!("{text}{}", " ".repeat(bytes - text.len())))
+    };
+    for (bytes, outcome) in [(256 << 10, Ok(true)), ((256 << 10) + 1, Err(Unavailable))] {
+        let server = Server::start(padded(bytes)).await;
+        let tokens = configured(&server, &issuer(&server, "https://issuer.example", "[EdDSA]"));
+        assert_eq!(passes(&tokens, &token(&signer, "63"), NOW).await, outcome, "{bytes}");
+    }
 }
 
 #[tokio::test]

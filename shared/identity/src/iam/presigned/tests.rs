@@ -73,6 +73,54 @@ fn e1_only_the_services_own_hosts_are_asked() {
 }
 
 #[test]
+fn e1_a_region_has_two_or_three_words_and_one_digit() {
+    let region = |name: &str| region_of(&format!("sts.{name}.amazonaws.com")).is_some();
+    assert!(region("eu-west-2") && region("us-gov-west-1") && region("ap-southeast-9"));
+    for name in [
+        "",
+        "2",
+        "eu",
+        "eu-2",
+        "eu-west",
+        "eu-west-",
+        "eu-west-x",
+        "eu-west-22",
+        "a-b-c-d-1",
+        "e1-west-2",
+        "-west-2",
+        "eu--2",
+        "eu-west.x-2",
+        "EU-west-2",
+    ] {
+        assert!(!region(name), "{name}");
+    }
+}
+
+#[test]
+fn e1_a_question_over_plain_http_or_in_somebodys_name_is_refused() {
+    let asked = |from: &str| {
+        let url = query(|_| {}).unwrap().url("https://sts.eu-west-2.amazonaws.com/").unwrap();
+        Presigned::read(&URL_SAFE_NO_PAD.encode(url.as_str().replacen("https://", from, 1))).is_some()
+    };
+    assert!(asked("https://"));
+    for from in ["http://", "https://u@", "https://:p@", "https://u:p@", "ftp://"] {
+        assert!(!asked(from), "{from}");
+    }
+}
+
+#[test]
+fn a_token_of_eight_kibibytes_is_the_longest_that_is_read() {
+    let url = query(|_| {}).unwrap().url("https://sts.eu-west-2.amazonaws.com/").unwrap();
+    let of = |bytes: usize| {
+        let longer = format!("Security-Token={}", "a".repeat(bytes - url.as_str().len()));
+        let text = url.as_str().replacen("Security-Token=", &longer, 1);
+        Presigned::read(&URL_SAFE_NO_PAD.encode(text)).is_some()
+    };
+    assert!(of(LONGEST / 4 * 3));
+    assert!(!of(LONGEST / 4 * 3 + 1) && !of(LONGEST));
+}
+
+#[test]
 fn e1_another_action_parameter_or_signed_header_is_refused() {
     assert!(with("Action", "GetSessionToken").is_none() && with("Version", "2012-01-01").is_none());
     for headers in ["host", "x-gw-audience", "host;x-gw-audience;x-other", "x-gw-audience;host"] {
@@ -110,5 +158,19 @@ fn a_question_is_good_for_its_own_time_only() {
     assert_eq!(question.good_until(signed.plus_secs(900)), None);
     let earlier = |secs: u64| Timestamp::from_secs(signed.secs() - secs);
     assert!(question.good_until(earlier(60)).is_some() && question.good_until(earlier(61)).is_none());
-    assert_eq!(with("X-Amz-Date", "20261121T1000000").and_then(|q| q.good_until(signed)), None);
+    for date in [
+        "20261121T1000000",
+        "20261121T100000Z0",
+        "20261121T10000Z",
+        "20261121 100000Z",
+        "20261121T10000aZ",
+        "20261121T100000z",
+        "20261121T100000\u{e9}",
+        "20261121\u{e9}00000Z",
+        "20261121T250000Z",
+        "2026112T1000000Z",
+    ] {
+        let good = with("X-Amz-Date", date).map(|question| question.good_until(signed));
+        assert!(matches!(good, None | Some(None)), "{date}");
+    }
 }
