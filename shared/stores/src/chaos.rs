@@ -4,7 +4,10 @@ use crate::table::{Delete, Get, Item, Page, Put, Query, Table, TableError, Updat
 use async_trait::async_trait;
 use std::{
     future::Future,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -73,6 +76,10 @@ impl<T: Table> Table for Chaos<T> {
 
     async fn put(&self, put: &Put) -> Result<(), TableError> {
         self.meet(self.table.put(put)).await
+    }
+
+    async fn put_all(&self, table: &Arc<str>, items: &[Item]) -> Result<(), TableError> {
+        self.meet(self.table.put_all(table, items)).await
     }
 
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {

@@ -3,17 +3,24 @@
 mod convert;
 mod tables;
 
-use crate::table::{Delete, Get, Item, Page, Put, Query, Table, TableError, Update, Write};
+use crate::{
+    retry::Backoff,
+    table::{Delete, Get, Item, Page, Put, Query, Table, TableError, Update, Write},
+};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure, WriteRequest},
 };
-use convert::{error, from_item, from_key, to_item, to_key, to_returns, to_transact_item};
+use convert::{error, from_item, from_key, to_item, to_key, to_put_request, to_returns, to_transact_item};
+use std::{collections::BTreeMap, sync::Arc};
 
 #[cfg(feature = "embedded")]
 pub(crate) use tables::turn_on_stream;
 pub use tables::{create_tables, is_reachable};
+
+/// The most items that DynamoDB takes at once.
+const AT_ONCE: usize = 25;
 
 /// One attempt per request; wrap it in a [`crate::retry::Retrying`].
 #[derive(Clone, Debug)]
@@ -51,6 +58,14 @@ impl Table for DynamoTable {
     async fn put(&self, put: &Put) -> Result<(), TableError> {
         let request = self.0.put_item().table_name(&*put.table).set_item(Some(to_item(&put.item)));
         bind!(request, &put.terms).send().await.map_err(error)?;
+        Ok(())
+    }
+
+    async fn put_all(&self, table: &Arc<str>, items: &[Item]) -> Result<(), TableError> {
+        for items in last_of_each(items).chunks(AT_ONCE) {
+            let requests = items.iter().map(|item| to_put_request(item)).collect::<Result<_, _>>()?;
+            self.put_batch(table, requests).await?;
+        }
         Ok(())
     }
 
@@ -92,4 +107,27 @@ impl Table for DynamoTable {
         self.0.transact_write_items().set_transact_items(Some(writes)).send().await.map_err(error)?;
         Ok(())
     }
+}
+
+impl DynamoTable {
+    /// Sends again what was left over for want of room [D6].
+    async fn put_batch(&self, table: &str, mut rest: Vec<WriteRequest>) -> Result<(), TableError> {
+        let mut backoff = Backoff::start();
+        loop {
+            let request = self.0.batch_write_item().request_items(table, rest);
+            let mut answer = request.send().await.map_err(error)?.unprocessed_items.unwrap_or_default();
+            match answer.remove(table) {
+                None => return Ok(()),
+                Some(left) if left.is_empty() => return Ok(()),
+                Some(left) if backoff.again().await => rest = left,
+                Some(_) => return Err(TableError::Throttled),
+            }
+        }
+    }
+}
+
+/// One request may name a place once.
+fn last_of_each(items: &[Item]) -> Vec<&Item> {
+    let place = |item: &Item| (item.text("pk").map(str::to_owned), item.text("sk").map(str::to_owned));
+    items.iter().map(|item| (place(item), item)).collect::<BTreeMap<_, _>>().into_values().collect()
 }

@@ -81,7 +81,7 @@ impl Embedded {
         Ok(Retrying::patient(DynamoTable(self.client())))
     }
 
-    /// The same table without the SDK between: the six verbs handed to the engine as they are. A call of the
+    /// The same table without the SDK between: the verbs handed to the engine as they are. A call of the
     /// ledger costs about half as much processor time this way; the conformance suite holds both to the same.
     ///
     /// # Errors

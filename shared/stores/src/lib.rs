@@ -1,4 +1,4 @@
-//! What Portunus remembers: one table of six verbs, and what is kept in it.
+//! What Portunus remembers: one table of seven verbs, and what is kept in it.
 //!
 //! `layout.md` beside this file lists every partition and sort key.
 

@@ -8,17 +8,14 @@ mod used;
 use crate::{
     calls::{CallImage, CallItem},
     journal::{self, Journal, ListError, Paging, Span},
-    table::{Item, Names, Put, Table, TableError},
+    table::{Item, Names, Table, TableError},
 };
 use domain::{CallId, KeyId, Timestamp};
-use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use used::Used;
 
 const PREFIX: &str = "REQ";
 const SHARDS: u32 = 16;
-/// Rows written at once.
-const AT_ONCE: usize = 16;
 /// How long a call is listed.
 pub const LISTED_SECS: u64 = 90 * 86_400;
 
@@ -79,12 +76,8 @@ impl Requests {
     /// # Errors
     /// As the table; some may be listed already.
     pub async fn put_batch(&self, images: &[CallImage]) -> Result<(), TableError> {
-        let puts: Vec<Put> = images.iter().map(|image| Put::new(&self.quotas, self.row(&image.new))).collect();
-        stream::iter(puts)
-            .map(|put| async move { self.table.put(&put).await })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<()>()
-            .await?;
+        let rows: Vec<Item> = images.iter().map(|image| self.row(&image.new)).collect();
+        self.table.put_all(&self.quotas, &rows).await?;
         self.used.note(&*self.table, &self.quotas, images.iter().map(|image| &image.new)).await;
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use crate::table::{Delete, Get, Item, Page, Put, Query, Table, TableError, Update, Write};
 use async_trait::async_trait;
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 const ATTEMPTS: u32 = 4;
@@ -116,6 +116,10 @@ impl<T: Table> Table for Retrying<T> {
 
     async fn put(&self, put: &Put) -> Result<(), TableError> {
         attempts!(self, self.table.put(put), TableError::is_passing)
+    }
+
+    async fn put_all(&self, table: &Arc<str>, items: &[Item]) -> Result<(), TableError> {
+        attempts!(self, self.table.put_all(table, items), TableError::is_passing)
     }
 
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {

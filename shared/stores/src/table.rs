@@ -1,4 +1,4 @@
-//! One table of six verbs, over item and value types of our own.
+//! One table of seven verbs, over item and value types of our own.
 //!
 //! Everything the project remembers goes through [`Table`]. No type of the AWS SDK appears outside
 //! `dynamodb` and `embedded`; no verb scans [D2].
@@ -21,6 +21,15 @@ pub trait Table: Send + Sync {
 
     /// Writes a whole item, if its condition holds.
     async fn put(&self, put: &Put) -> Result<(), TableError>;
+
+    /// Writes whole items, whatever is there; of two at one place the later stays. After an error some may be written,
+    /// and asking again is safe.
+    async fn put_all(&self, table: &Arc<str>, items: &[Item]) -> Result<(), TableError> {
+        for item in items {
+            self.put(&Put::new(table, item.clone())).await?;
+        }
+        Ok(())
+    }
 
     /// Changes an item, creating it if need be; answers what [`Update::returns`] asked for.
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError>;

@@ -1,17 +1,17 @@
 //! Between our items and the SDK's, and from the SDK's errors to ours.
 
 use super::bind;
-use crate::table::{Reason, Returns, TableError, Write};
+use crate::table::{Item, Reason, Returns, TableError, Write};
 use aws_sdk_dynamodb::{
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::{
-        create_table::CreateTableError, delete_item::DeleteItemError, describe_table::DescribeTableError,
-        get_item::GetItemError, put_item::PutItemError, query::QueryError,
+        batch_write_item::BatchWriteItemError, create_table::CreateTableError, delete_item::DeleteItemError,
+        describe_table::DescribeTableError, get_item::GetItemError, put_item::PutItemError, query::QueryError,
         transact_write_items::TransactWriteItemsError, update_item::UpdateItemError, update_table::UpdateTableError,
     },
     types::{
-        self, AttributeValue, CancellationReason, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure,
-        TransactWriteItem,
+        self, AttributeValue, CancellationReason, PutRequest, ReturnValue,
+        ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, WriteRequest,
     },
 };
 pub fn text(text: &str) -> AttributeValue {
@@ -26,6 +26,11 @@ pub fn to_returns(returns: Returns) -> Option<ReturnValue> {
         Returns::New => Some(ReturnValue::AllNew),
         Returns::Old => Some(ReturnValue::AllOld),
     }
+}
+
+pub fn to_put_request(item: &Item) -> Result<WriteRequest, TableError> {
+    let put = PutRequest::builder().set_item(Some(to_item(item))).build().map_err(unfinished)?;
+    Ok(WriteRequest::builder().put_request(put).build())
 }
 
 pub fn to_transact_item(write: &Write) -> Result<TransactWriteItem, TableError> {
@@ -92,7 +97,7 @@ macro_rules! by_code {
         })+
     };
 }
-by_code!(GetItemError, QueryError, CreateTableError, DescribeTableError, UpdateTableError);
+by_code!(BatchWriteItemError, GetItemError, QueryError, CreateTableError, DescribeTableError, UpdateTableError);
 
 macro_rules! with_old_item {
     ($($error:ident),+) => {

@@ -69,6 +69,7 @@ fn read(request: &HttpRequest) -> Result<Operation, DynoxideError> {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let body = request.body().bytes().unwrap_or_default();
     Ok(match target.rsplit_once('.').map_or(target, |(_, name)| name) {
+        "BatchWriteItem" => Operation::BatchWriteItem(parse(body)?),
         "CreateTable" => Operation::CreateTable(parse(body)?),
         "DeleteItem" => Operation::DeleteItem(parse(body)?),
         "DescribeTable" => Operation::DescribeTable(parse(body)?),
@@ -101,10 +102,12 @@ fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, DynoxideError
 
 fn write(answer: &Answer) -> Vec<u8> {
     match answer {
+        Answer::BatchWriteItem(answer) => json(answer),
         Answer::CreateTable(answer) => json(answer),
         Answer::DeleteItem(answer) => json(answer),
         Answer::DescribeTable(answer) => json(answer),
         Answer::GetItem(answer) => json(answer),
+        Answer::PutAll(answer) => json(answer),
         Answer::PutItem(answer) => json(answer),
         Answer::Query(answer) => json(answer),
         Answer::TransactWriteItems(answer) => json(answer),

@@ -1,6 +1,6 @@
 //! The table on the engine itself: no SDK, no JSON, only the engine's own types in between.
 
-use super::engine::{Answer, Job, Operation, Queue};
+use super::engine::{Answer, Job, Operation, PutAll, Queue};
 use crate::table::{
     Delete, Get, Item, Page, Put, Query, Reason, Returns, Table, TableError, Terms, Update, Value, Write,
 };
@@ -19,10 +19,10 @@ use dynoxide::{
     },
     errors::CancellationReason,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::oneshot;
 
-/// The six verbs, handed to the engine's thread. The engine neither throttles nor loses answers: no retries.
+/// The verbs, handed to the engine's thread. The engine neither throttles nor loses answers: no retries.
 #[derive(Clone, Debug)]
 pub struct DirectTable {
     queue: Queue,
@@ -66,6 +66,11 @@ impl Table for DirectTable {
             ..PutItemRequest::default()
         };
         self.run(Operation::PutItem(request)).await.map(drop)
+    }
+
+    async fn put_all(&self, table: &Arc<str>, items: &[Item]) -> Result<(), TableError> {
+        let request = PutAll { table: Arc::clone(table), items: items.iter().map(to_item).collect() };
+        self.run(Operation::PutAll(request)).await.map(drop)
     }
 
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {

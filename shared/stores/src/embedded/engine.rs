@@ -5,8 +5,9 @@
 
 use super::tail::{Kept, Tail};
 use dynoxide::{
-    Database, DynoxideError,
+    Database, DynoxideError, ImportOptions,
     actions::{
+        batch_write_item::{BatchWriteItemRequest, BatchWriteItemResponse},
         create_table::{CreateTableRequest, CreateTableResponse},
         delete_item::{DeleteItemRequest, DeleteItemResponse},
         describe_table::{DescribeTableRequest, DescribeTableResponse},
@@ -58,15 +59,35 @@ macro_rules! operations {
 }
 
 operations! {
+    BatchWriteItem: BatchWriteItemRequest => BatchWriteItemResponse, batch_write_item;
     CreateTable: CreateTableRequest => CreateTableResponse, create_table;
     DeleteItem: DeleteItemRequest => DeleteItemResponse, delete_item;
     DescribeTable: DescribeTableRequest => DescribeTableResponse, describe_table;
     GetItem: GetItemRequest => GetItemResponse, get_item;
+    PutAll: PutAll => (), put_all;
     PutItem: PutItemRequest => PutItemResponse, put_item;
     Query: QueryRequest => QueryResponse, query;
     TransactWriteItems: TransactWriteItemsRequest => TransactWriteItemsResponse, transact_write_items;
     UpdateItem: UpdateItemRequest => UpdateItemResponse, update_item;
     UpdateTable: UpdateTableRequest => UpdateTableResponse, update_table;
+}
+
+/// Items to write in one transaction, whatever is there. The engine calls that an import; unlike one of DynamoDB's, it
+/// is all or none.
+pub struct PutAll {
+    pub table: Arc<str>,
+    pub items: Vec<dynoxide::Item>,
+}
+
+trait Bulk {
+    fn put_all(&self, request: PutAll) -> Result<(), DynoxideError>;
+}
+
+impl Bulk for Database {
+    fn put_all(&self, PutAll { table, items }: PutAll) -> Result<(), DynoxideError> {
+        let options = ImportOptions { record_streams: true, ..ImportOptions::default() };
+        self.import_items(&table, items, options).map(drop)
+    }
 }
 
 impl Operation {

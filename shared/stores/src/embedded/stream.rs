@@ -5,7 +5,7 @@ use super::{
     tail::Kept,
 };
 use crate::table::TableError;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -58,8 +58,9 @@ impl Stream {
         self.send(Job::Read { table: Arc::clone(&self.table), after: after.0, limit, reply })?;
         let kept = answer.await.map_err(|_| stopped())?.map_err(TableError::Unavailable)?;
         let next = kept.last().map_or(after, |kept| Position(kept.id));
-        let records: Vec<Value> = kept.iter().map(record).collect();
-        Ok(Batch { event: json!({ "shardId": format!("embedded-{}", self.table), "Records": records }), next })
+        let records = Value::Array(kept.into_iter().map(record).collect());
+        let shard = Value::String(format!("embedded-{}", self.table));
+        Ok(Batch { event: object([("shardId", shard), ("Records", records)]), next })
     }
 
     /// Forgets the records up to a place.
@@ -82,14 +83,17 @@ fn stopped() -> TableError {
 }
 
 /// A stream record as functions get it. An image that cannot be read becomes one that no call record has.
-fn record(kept: &Kept) -> Value {
-    let image = |text: &Option<String>| text.as_deref().map(|text| serde_json::from_str(text).unwrap_or(Value::Null));
-    let number = kept.number.parse::<u128>().map(|number| (FIRST + number).to_string());
-    let mut change = json!({ "SequenceNumber": number.unwrap_or_default(), "StreamViewType": "NEW_AND_OLD_IMAGES" });
-    for (name, image) in [("NewImage", image(&kept.new)), ("OldImage", image(&kept.old))] {
-        if let (Some(image), Some(change)) = (image, change.as_object_mut()) {
-            change.insert(name.to_owned(), image);
-        }
-    }
-    json!({ "eventName": kept.event, "eventSource": "aws:dynamodb", "dynamodb": change })
+fn record(kept: Kept) -> Value {
+    let image = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
+    let number = kept.number.parse::<u128>().map(|number| (FIRST + number).to_string()).unwrap_or_default();
+    let said = [("SequenceNumber", number.into()), ("StreamViewType", "NEW_AND_OLD_IMAGES".into())];
+    let images = [("NewImage", kept.new), ("OldImage", kept.old)];
+    let shown = images.into_iter().filter_map(|(name, text)| Some((name, image(text?))));
+    let change = object(said.into_iter().chain(shown));
+    object([("eventName", kept.event.into()), ("eventSource", "aws:dynamodb".into()), ("dynamodb", change)])
+}
+
+/// An object of what is moved into it: `json!` would copy every image.
+fn object<'n>(entries: impl IntoIterator<Item = (&'n str, Value)>) -> Value {
+    Value::Object(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -1,4 +1,4 @@
-//! What the six verbs are asked. Expressions are DynamoDB's, with `#names` and `:values` bound here.
+//! What the verbs are asked. Expressions are DynamoDB's, with `#names` and `:values` bound here.
 
 use super::{Item, Value};
 use std::sync::Arc;

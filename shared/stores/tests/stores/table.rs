@@ -5,6 +5,7 @@ use stores::table::{Delete, Get, Item, Key, Put, Query, Reason, Returns, TableEr
 
 on_every_table! {
     an_item_comes_back_as_it_was_put,
+    many_items_are_written_over_what_is_there_and_the_later_of_two_stays,
     a_failed_condition_shows_the_item,
     an_update_creates_adds_and_removes,
     d5_a_query_follows_every_page_in_order,
@@ -25,6 +26,18 @@ async fn an_item_comes_back_as_it_was_put(store: &Store) {
     assert_eq!(store.table.get(&get).await.unwrap(), Some(item));
     let other = Get::consistent(&store.names.keys, Key::new("P", "b"));
     assert_eq!(store.table.get(&other).await.unwrap(), None);
+}
+
+async fn many_items_are_written_over_what_is_there_and_the_later_of_two_stays(store: &Store) {
+    store.table.put(&Put::new(&store.names.quotas, Item::at("M", "07").with("old", true))).await.unwrap();
+    let row = |n: u32| Item::at("M", format!("{n:02}")).with("n", n);
+    let first = Item::at("M", "31").with("first", true);
+    let rows: Vec<Item> = std::iter::once(first).chain((0..60).map(row)).collect();
+    store.table.put_all(&store.names.quotas, &rows).await.unwrap();
+    store.table.put_all(&store.names.quotas, &rows[30..]).await.unwrap();
+    store.table.put_all(&store.names.quotas, &[]).await.unwrap();
+    let all = query_all(&*store.table, Query::partition(&store.names.quotas, "M")).await.unwrap();
+    assert_eq!(all, (0..60).map(row).collect::<Vec<_>>());
 }
 
 async fn a_failed_condition_shows_the_item(store: &Store) {
