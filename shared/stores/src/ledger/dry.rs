@@ -128,3 +128,124 @@ impl Hints {
 fn purse(wanted: &Reservation) -> String {
     [&wanted.lane, "|", &wanted.window].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::CallId;
+
+    const SHORT: Short = Short { scope: ScopeKind::Team, remaining: Usd::ZERO };
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + millis)
+    }
+
+    fn wanted(lane: &str, pico: i128) -> Reservation {
+        Reservation {
+            call: CallId::from("call_a"),
+            key: KeyId::from("key_a"),
+            lane: lane.to_owned(),
+            window: "total|1".to_owned(),
+            worst_case: Usd::from_pico(pico),
+            ambiguous: Usd::ZERO,
+            lease_until: at(0),
+            at: at(0),
+            remaining: None,
+            may_wait: false,
+            is_low: false,
+        }
+    }
+
+    #[test]
+    fn u5_a_refusal_is_repeated_for_a_quarter_of_a_second_to_as_much_or_more() {
+        let hints = Hints::default();
+        let refuses = |lane, pico, now| hints.dry(&wanted(lane, pico), at(now)) == Some(SHORT);
+        assert!(!refuses("a", 10, 0));
+        hints.mark_dry(&wanted("a", 10), SHORT, hints.moment(), at(0));
+        assert!(refuses("a", 10, 0) && refuses("a", 11, 249));
+        assert!(!refuses("a", 10, 250) && !refuses("a", 9, 0) && !refuses("b", 10, 0));
+        let other = Reservation { window: "total|2".to_owned(), ..wanted("a", 10) };
+        assert_eq!(hints.dry(&other, at(0)), None, "another chain's money");
+    }
+
+    #[test]
+    fn u5_nothing_is_dry_once_money_came_free_also_while_the_table_was_asked() {
+        let hints = Hints::default();
+        let moment = hints.moment();
+        hints.mark_dry(&wanted("a", 10), SHORT, moment, at(0));
+        hints.freed();
+        assert_eq!(hints.dry(&wanted("a", 10), at(0)), None);
+        hints.mark_dry(&wanted("a", 10), SHORT, moment, at(0));
+        assert_eq!(hints.dry(&wanted("a", 10), at(0)), None, "it came free before the refusal was known");
+    }
+
+    #[test]
+    fn what_a_scope_had_left_is_known_for_ten_seconds_or_until_it_is_forgotten() {
+        let hints = Hints::default();
+        hints.see("one", Usd::from_pico(7), at(0));
+        assert_eq!(hints.seen("one", at(9_999)), Some(Usd::from_pico(7)));
+        assert_eq!((hints.seen("one", at(10_000)), hints.seen("two", at(0))), (None, None));
+        hints.forget("one");
+        assert_eq!(hints.seen("one", at(0)), None);
+    }
+
+    #[test]
+    fn a_key_is_entered_for_an_hour_and_for_as_many_lanes_as_it_had() {
+        let (hints, key) = (Hints::default(), KeyId::from("key_a"));
+        assert!(!hints.is_entered(&key, 1, 7));
+        hints.enter(&key, 4, 7);
+        assert!(hints.is_entered(&key, 4, 7) && hints.is_entered(&key, 3, 7));
+        assert!(!hints.is_entered(&key, 5, 7) && !hints.is_entered(&key, 4, 8) && !hints.is_entered(&key, 4, 6));
+    }
+
+    #[test]
+    fn lanes_never_become_fewer() {
+        let (hints, key) = (Hints::default(), KeyId::from("key_a"));
+        assert_eq!(hints.lanes(&key), 0);
+        for (seen, known) in [(4, 4), (2, 4), (9, 9)] {
+            hints.know_lanes(&key, seen);
+            assert_eq!(hints.lanes(&key), known);
+        }
+    }
+
+    /// Notes of this many keys, lanes and scopes.
+    fn fill(hints: &Hints, numbers: std::ops::Range<usize>, now: Timestamp, hour: u64) {
+        for n in numbers {
+            hints.mark_dry(&wanted(&n.to_string(), 10), SHORT, hints.moment(), now);
+            hints.see(&n.to_string(), Usd::ZERO, now);
+            hints.enter(&KeyId::from(n.to_string()), 1, hour);
+            hints.know_lanes(&KeyId::from(n.to_string()), 2);
+        }
+    }
+
+    fn sizes(hints: &Hints) -> [usize; 4] {
+        let (dry, seen) = (hints.dry.lock().unwrap().len(), hints.seen.lock().unwrap().len());
+        [dry, seen, hints.entered.lock().unwrap().len(), hints.lanes.lock().unwrap().len()]
+    }
+
+    #[test]
+    fn what_is_old_makes_room_and_what_is_not_stays() {
+        let hints = Hints::default();
+        fill(&hints, 0..ENTRIES, at(0), 7);
+        fill(&hints, ENTRIES..ENTRIES + 1, at(10_000), 8);
+        assert_eq!(sizes(&hints), [ENTRIES + 1; 4], "so many there may be");
+        fill(&hints, ENTRIES + 1..ENTRIES + 2, at(10_000), 8);
+        assert_eq!(sizes(&hints), [2, 2, 2, 1]);
+    }
+
+    #[test]
+    fn what_is_a_moment_too_old_is_dropped_and_what_is_a_moment_younger_is_kept() {
+        for (age, dry) in [(249, ENTRIES + 2), (250, 1)] {
+            let hints = Hints::default();
+            fill(&hints, 0..ENTRIES + 1, at(0), 7);
+            fill(&hints, ENTRIES + 1..ENTRIES + 2, at(age), 7);
+            assert_eq!(sizes(&hints)[0], dry);
+        }
+        for (age, seen) in [(9_999, ENTRIES + 2), (10_000, 1)] {
+            let hints = Hints::default();
+            fill(&hints, 0..ENTRIES + 1, at(0), 7);
+            fill(&hints, ENTRIES + 1..ENTRIES + 2, at(age), 7);
+            assert_eq!(sizes(&hints)[1], seen);
+        }
+    }
+}

@@ -156,7 +156,7 @@ impl Ledger {
                 Ok(()) => {
                     self.hints.freed();
                     self.close_again(&ours.lane, &ours.window).await?;
-                    let settled = Settled { first: false, ..as_stored(&ours) };
+                    let settled = as_stored(&ours);
                     self.publish(Some(old), ours);
                     return Ok(settled);
                 }

@@ -169,3 +169,45 @@ pub fn holds(lane: &Item) -> impl Iterator<Item = (CallId, Hold)> {
 pub fn due(lane: &Item, now: Timestamp) -> Vec<(CallId, Hold)> {
     holds(lane).filter(|(_, hold)| hold.is_due(now)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(budget: Option<i128>, lanes: u32) -> VirtualKey {
+        let mut key = VirtualKey::named(KeyId::from("key_a"), "a", Timestamp::default());
+        (key.limits.max_budget, key.lanes) = (budget.map(Usd::from_pico), lanes);
+        key
+    }
+
+    #[test]
+    fn m15_a_new_key_has_eight_lanes_and_with_a_budget_one_or_as_many_as_it_was_given() {
+        assert_eq!([first_lanes(&key(None, 0)), first_lanes(&key(None, 1)), first_lanes(&key(None, 9))], [8, 8, 9]);
+        assert_eq!([first_lanes(&key(Some(1), 0)), first_lanes(&key(Some(1), 4))], [1, 4]);
+    }
+
+    #[test]
+    fn a_lane_is_named_by_its_key_and_number() {
+        let lane = lane(&KeyId::from("key#a"), 12);
+        assert_eq!((number(&lane), owner(&lane).as_str()), (12, "key#a"));
+        assert_eq!((number("key_a"), number("key_a#x"), owner("key_a").as_str()), (0, 0, "key_a"));
+    }
+
+    #[test]
+    fn one_call_in_so_many_is_chosen_and_always_the_same() {
+        let call = |n: u32| CallId::from(format!("call_{n}"));
+        let chosen = (0..8_000).filter(|n| chance(&call(*n), 8)).count();
+        assert!((800..1_200).contains(&chosen), "{chosen}");
+        assert!((0..100).all(|n| chance(&call(n), 1) && chance(&call(n), 8) == chance(&call(n), 8)));
+    }
+
+    #[test]
+    fn lanes_spread_evenly_over_all_moments_there_are() {
+        let moments = (0..4_000).map(|n| spread_over(&format!("key_a#{n}"), 100_000));
+        let quarters = moments.fold([0; 4], |mut quarters, moment| {
+            quarters[(moment / 25_000) as usize] += 1;
+            quarters
+        });
+        assert!(quarters.iter().all(|lanes| (850..1_150).contains(lanes)), "{quarters:?}");
+    }
+}

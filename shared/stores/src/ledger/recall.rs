@@ -166,7 +166,7 @@ impl Ledger {
         // Half of what a lane does not need, or all that is missing: who asked will ask again.
         let half = Usd::from_pico(from.free.pico() / 2);
         let idle = if asking.is_some() { from.free.min(most.max(half)) } else { from.free.min(most) };
-        let to = asking.filter(|own| own.has_some && own.window == window && own.lane != lane);
+        let to = asking.filter(|own| own.has_some && own.window == window);
         let takes: Vec<Write> = match to {
             Some(own) => vec![self.taking_over(own.lane, window, idle)],
             None => from.loan.texts("chain").iter().map(|scope| self.scope_gets_back(scope, idle)).collect(),

@@ -13,6 +13,7 @@ mod batches;
 mod chaos;
 mod costs;
 mod crash;
+mod gaps;
 mod groups;
 mod harness;
 mod hot;
@@ -24,13 +25,16 @@ mod limited;
 mod limits;
 mod loopback;
 mod model;
+mod moody;
 mod moves;
 mod processes;
 mod pure;
+mod recalls;
 mod responses;
 mod rollups;
 mod stream;
 mod table;
+mod troubles;
 mod windows;
 
 /// Each behaviour, on every kind of table. The emulator's tests pass without one: see `Store::emulator`.
