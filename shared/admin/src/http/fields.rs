@@ -202,9 +202,9 @@ impl<'b> Field<'b> {
         if plain { Ok(id) } else { Err(self.wrong("must be letters, digits, _ and -")) }
     }
 
-    /// An instant in UTC.
+    /// A moment.
     pub fn instant(&self) -> Result<Timestamp, Error> {
-        const EXPECTED: &str = "a time in UTC such as 2026-12-31T23:59:59Z";
+        const EXPECTED: &str = "a time such as 2026-12-31T23:59:59Z or 2026-12-31T23:59:59+02:00";
         let text: String = self.read(EXPECTED)?;
         Timestamp::parse_rfc3339(&text).ok_or_else(|| self.wrong(format_args!("must be {EXPECTED}")))
     }

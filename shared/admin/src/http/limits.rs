@@ -78,7 +78,7 @@ pub fn write(allowed: &mut Allowed, limits: &mut Limits, field: &Field<'_>) -> R
 pub fn period(field: &Field<'_>) -> Result<Period, Error> {
     let name = field.text(10)?;
     Period::named(&name).ok_or_else(|| {
-        field.wrong("must be daily, weekly, monthly, total, or a duration of at least a minute such as 7d, 12h or 30m")
+        field.wrong("must be daily, weekly, monthly, total, or a duration of at least a minute such as 30d, 12h or 30m")
     })
 }
 
@@ -196,8 +196,12 @@ mod tests {
         let limits = written(&format!(r#"{{"max_budget_usd": 9, "budgets": [{day}]}}"#)).unwrap();
         assert_eq!(limits.all_budgets().count(), 2);
         let durations =
-            written(r#"{"budget_period": "7d", "budgets": [{"max_budget_usd": 1, "budget_period": "12h"}]}"#);
-        assert_eq!(durations.unwrap().budget_period.name(), "7d");
+            written(r#"{"budget_period": "30d", "budgets": [{"max_budget_usd": 1, "budget_period": "12h"}]}"#);
+        assert_eq!(durations.unwrap().budget_period.name(), "30d");
+        let twice = written(
+            r#"{"budgets": [{"max_budget_usd": 1, "budget_period": "7d"}, {"max_budget_usd": 2, "budget_period": "weekly"}]}"#,
+        );
+        assert_eq!(twice.unwrap_err().param.as_deref(), Some("budgets"), "a week is a week");
         assert_eq!(written(r#"{"budget_period": "5s"}"#).unwrap_err().param.as_deref(), Some("budget_period"));
         let twice = written(&format!(r#"{{"budgets": [{day}, {day}]}}"#)).unwrap_err();
         assert_eq!(twice.param.as_deref(), Some("budgets"));

@@ -29,7 +29,7 @@ raw! {
         id: Text,
         /// US dollars in each window.
         max_budget_usd: Decimal,
-        /// The window of max_budget_usd and soft_budget_usd: daily, weekly, monthly, total, or a duration such as 7d, 12h or 30m. total if not given.
+        /// The window of max_budget_usd and soft_budget_usd: daily, weekly, monthly, total, or a duration such as 30d, 12h or 30m. total if not given.
         budget_period: Text,
         /// Further budgets, each over a window of its own.
         budgets: Vec<RawWindow>,
@@ -45,7 +45,7 @@ raw! {
     struct RawWindow {
         /// US dollars in each window.
         max_budget_usd: Decimal,
-        /// daily, weekly, monthly, total, or a duration such as 7d, 12h or 30m.
+        /// daily, weekly, monthly, total, or a duration such as 30d, 12h or 30m.
         budget_period: Text,
     }
 }
@@ -154,7 +154,7 @@ fn period(written: Option<Text>, reader: &mut Reader) -> Option<Period> {
     let text = written?;
     let period = Period::named(&text.text);
     if period.is_none() {
-        let allowed = "daily, weekly, monthly, total, or a duration of at least a minute such as 7d, 12h or 30m";
+        let allowed = "daily, weekly, monthly, total, or a duration of at least a minute such as 30d, 12h or 30m";
         reader.wrong(text.at, format!("{} is no period, allowed: {allowed}", text.shown()));
     }
     period

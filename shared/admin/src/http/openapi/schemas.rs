@@ -315,7 +315,7 @@ impl Holds {
             Flag => json!({ "type": "boolean" }),
             Periods => json!({
                 "type": "string",
-                "pattern": "^(daily|weekly|monthly|total|[1-9][0-9]{0,2}d|[1-9][0-9]{0,3}h|[1-9][0-9]{0,4}m|[1-9][0-9]{2,6}s)$",
+                "pattern": "^(hourly|daily|weekly|monthly|1mo|total|[1-9][0-9]?w|[1-9][0-9]{0,2}d|[1-9][0-9]{0,3}h|[1-9][0-9]{0,4}m|[1-9][0-9]{2,6}s)$",
                 "description": "A day, week or month of the calendar, or a duration.",
             }),
             List("") => json!({ "type": "array" }),
