@@ -67,3 +67,18 @@ async fn an_id_that_names_no_group_is_a_label() {
     let (_, secret) = portunus.key_with(|key| key.team_id = Some("nowhere".to_owned())).await;
     assert_eq!(chat(&portunus, &secret).await.0, 200);
 }
+
+#[tokio::test]
+async fn k4_a_group_that_is_deleted_takes_its_keys_along_until_it_is_made_again() {
+    let portunus = Portunus::start().await;
+    for kind in GroupKind::ALL {
+        group(&portunus, kind, "gone", |group| group.limits.max_budget = Some(Usd::ZERO)).await;
+        portunus.keys.groups().delete(kind, "gone").await.unwrap();
+        let (_, secret) = portunus.key_with(|key| belong(key, kind, "gone")).await;
+        assert_eq!(chat(&portunus, &secret).await.0, 401, "{} without its budget", kind.name());
+        group(&portunus, kind, "gone", |_| {}).await;
+        let (_, another) = portunus.key_with(|key| belong(key, kind, "gone")).await;
+        assert_eq!(chat(&portunus, &another).await.0, 200, "{}", kind.name());
+    }
+    assert_eq!(portunus.upstream.requests().len(), GroupKind::ALL.len());
+}

@@ -89,7 +89,8 @@ impl Groups {
     /// # Errors
     /// [`GroupError::Taken`], [`GroupError::Store`].
     pub async fn create(&self, group: &Group) -> Result<(), GroupError> {
-        let main = Put::new(&self.names.keys, item(group, main_key(group.kind, &group.id))).if_absent();
+        let main = Put::new(&self.names.keys, item(group, main_key(group.kind, &group.id)));
+        let main = main.when("attribute_not_exists(pk) OR gone = :gone").value(":gone", true);
         let listed = Put::new(&self.names.keys, item(group, listed_key(group)));
         let entry = self.entry(None, Some(group));
         match self.write(vec![Write::Put(main), Write::Put(listed)], entry.clone()).await {
@@ -113,15 +114,30 @@ impl Groups {
     /// # Errors
     /// As the table.
     pub async fn get(&self, kind: GroupKind, id: &str) -> Result<Option<Group>, TableError> {
-        let item = self.table.get(&Get::consistent(&self.names.keys, main_key(kind, id))).await?;
-        match item {
+        match self.item(kind, id).await?.filter(|item| !is_gone(item)) {
             None => Ok(None),
             Some(item) => read(kind, &item).map(Some).ok_or_else(unreadable),
         }
     }
 
-    /// What a key belongs to: its user, project and team, and the organization of any of them. Ids that name no group
-    /// are labels.
+    /// A group as those stand to it who name it: one that was deleted lets nobody pass.
+    async fn standing(&self, kind: GroupKind, id: &str) -> Result<Option<Group>, TableError> {
+        match self.item(kind, id).await? {
+            None => Ok(None),
+            Some(item) if is_gone(&item) => {
+                Ok(Some(Group { blocked: true, ..Group::named(kind, id.to_owned(), "", Timestamp::default()) }))
+            }
+            Some(item) => read(kind, &item).map(Some).ok_or_else(unreadable),
+        }
+    }
+
+    async fn item(&self, kind: GroupKind, id: &str) -> Result<Option<Item>, TableError> {
+        self.table.get(&Get::consistent(&self.names.keys, main_key(kind, id))).await
+    }
+
+    /// What a key belongs to: its user, project and team, and the organization of any of them. Ids that never named a
+    /// group are labels; a group that was deleted is there as one that is blocked, so that nothing that belonged to it
+    /// goes on without its limits.
     ///
     /// # Errors
     /// As the table.
@@ -132,13 +148,13 @@ impl Groups {
             (GroupKind::Team, &key.team_id),
             (GroupKind::Organization, &key.organization_id),
         ];
-        let reads = named.into_iter().filter_map(|(kind, id)| Some(self.get(kind, id.as_deref()?)));
+        let reads = named.into_iter().filter_map(|(kind, id)| Some(self.standing(kind, id.as_deref()?)));
         let mut found: Vec<Group> = try_join_all(reads).await?.into_iter().flatten().collect();
         for kind in [GroupKind::Team, GroupKind::Organization] {
             if found.iter().all(|group| group.kind != kind) {
                 let parents = found.iter().filter_map(|group| group.parent(kind)).map(str::to_owned).next();
                 if let Some(id) = parents {
-                    found.extend(self.get(kind, &id).await?);
+                    found.extend(self.standing(kind, &id).await?);
                 }
             }
         }
@@ -193,15 +209,16 @@ impl Groups {
         }
     }
 
-    /// Removes a group. Its spending and the call records of its keys stay.
+    /// Removes a group. Its spending and the call records of its keys stay, and so does a mark, so that nobody who belonged
+    /// to it goes on until it is made again.
     ///
     /// # Errors
     /// As [`Groups::update`].
     pub async fn delete(&self, kind: GroupKind, id: &str) -> Result<(), GroupError> {
         let group = self.get(kind, id).await?.ok_or(GroupError::NotFound)?;
-        let main = Delete::new(&self.names.keys, main_key(kind, id)).when("v = :v").value(":v", group.version);
+        let main = Put::new(&self.names.keys, mark(main_key(kind, id))).when("v = :v").value(":v", group.version);
         let listed = Delete::new(&self.names.keys, listed_key(&group));
-        match self.write(vec![Write::Delete(main), Write::Delete(listed)], self.entry(Some(&group), None)).await {
+        match self.write(vec![Write::Put(main), Write::Delete(listed)], self.entry(Some(&group), None)).await {
             // A repetition of our own, its first answer lost.
             Err(GroupError::Conflict) if self.get(kind, id).await?.is_none() => Ok(()),
             done => done,
@@ -241,6 +258,15 @@ fn list_pk(kind: GroupKind) -> String {
 
 fn listed_key(group: &Group) -> Key {
     Key::new(list_pk(group.kind), format!("{:014}#{}", group.created_at.millis(), group.id))
+}
+
+/// What is left of a group that was deleted.
+fn mark(place: Key) -> Item {
+    Item::at(place.pk, place.sk).with("gone", true)
+}
+
+fn is_gone(item: &Item) -> bool {
+    item.flag("gone")
 }
 
 /// A group that cannot be read keeps its limits: whoever asks is told that the store failed.

@@ -19,6 +19,7 @@ use stores::{
 
 on_every_table! {
     a_group_is_made_once_read_changed_and_deleted,
+    k4_whoever_belonged_to_a_group_that_was_deleted_is_held_up_until_it_is_made_again,
     d7_a_stale_change_of_a_group_is_a_conflict,
     d5_groups_are_listed_by_kind_newest_first,
     m1_a_call_is_charged_to_every_scope_above_it_or_none,
@@ -48,6 +49,29 @@ async fn a_group_is_made_once_read_changed_and_deleted(store: &Store) {
     groups.delete(GroupKind::Team, "life").await.unwrap();
     assert_eq!(groups.get(GroupKind::Team, "life").await.unwrap(), None);
     assert_eq!(groups.delete(GroupKind::Team, "life").await, Err(GroupError::NotFound));
+}
+
+async fn k4_whoever_belonged_to_a_group_that_was_deleted_is_held_up_until_it_is_made_again(store: &Store) {
+    let groups = groups(store);
+    let mut key = key("of_the_gone", None);
+    key.team_id = Some("gone".to_owned());
+    let above = async || groups.above(&key).await.unwrap();
+    assert_eq!(above().await, [], "an id that never named a team is a label");
+    let mut made = team("gone");
+    made.limits.max_budget = Some(usd("1"));
+    groups.create(&made).await.unwrap();
+    groups.delete(GroupKind::Team, "gone").await.unwrap();
+    let left = above().await;
+    assert_eq!((left.len(), left[0].id.as_str(), left[0].blocked), (1, "gone", true));
+    assert_eq!(
+        groups.list(GroupKind::Team, 200, None).await.unwrap().groups.iter().find(|team| team.id == "gone"),
+        None
+    );
+    groups.create(&made).await.unwrap();
+    assert_eq!(above().await, [made.clone()]);
+    let other = Group { name: "other".to_owned(), ..made.clone() };
+    assert_eq!(groups.create(&other).await, Err(GroupError::Taken));
+    groups.update(made).await.unwrap();
 }
 
 async fn d7_a_stale_change_of_a_group_is_a_conflict(store: &Store) {
