@@ -64,11 +64,12 @@ impl Lookup for ProcessEnv {
 }
 
 /// The names of the secrets a configuration text refers to, each once, in order: what to fetch before
-/// loading it.
+/// loading it. Those that only lines of comment name need not exist.
 pub fn secret_names(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for rest in text.split("${secret:").skip(1) {
-        let name = rest.split(['#', '}', '\n']).next().unwrap_or_default().to_owned();
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    for rest in lines.flat_map(|line| line.split("${secret:").skip(1)) {
+        let name = rest.split(['#', '}']).next().unwrap_or_default().to_owned();
         if !name.is_empty() && !names.contains(&name) {
             names.push(name);
         }

@@ -320,9 +320,24 @@ fn an_own_price_keeps_what_the_table_knows_of_the_model() {
 }
 
 #[test]
+fn m4_an_own_price_of_nothing_says_that_it_is_free_and_a_half_of_one_does_not() {
+    let free = |price: &str| {
+        let text = format!("models: [{{ name: a, targets: [{{ provider: echo, model: echo, price: {price} }}] }}]\n");
+        good(&format!("providers: {{ echo: {{ kind: echo }} }}\n{text}")).models[0].targets[0]
+            .price
+            .clone()
+            .unwrap()
+            .free
+    };
+    assert!(free("{ input: 0, output: 0 }") && free("{ input: 0.00, output: \"0\" }") && free("{ free: true }"));
+    assert!(!free("{ input: 0, output: 0.01 }") && !free("{ input: 0, output: 0, per_request: 0.01 }"));
+}
+
+#[test]
 fn secret_names_come_once_each_in_order() {
     assert_eq!(crate::secret_names(EXAMPLE), ["portunus/anthropic", "portunus/entra"]);
     assert_eq!(crate::secret_names("a ${secret:} ${secret:x} ${secret:x#y} ${secret:broken"), ["x", "broken"]);
+    assert_eq!(crate::secret_names("  # ${secret:absent}\na: ${secret:x} # ${secret:y}"), ["x", "y"]);
 }
 
 proptest! {

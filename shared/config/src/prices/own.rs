@@ -30,7 +30,7 @@ raw! {
         per_million_characters: Decimal,
         /// US dollars for each minute of audio heard.
         per_audio_minute: Decimal,
-        /// true: this costs nothing. Then no prices are given.
+        /// true: this costs nothing, as input and output of 0 say as well. Then no prices are given.
         free: bool,
     }
 }
@@ -41,6 +41,7 @@ impl RawPrice {
             return self.check_free(reader);
         }
         let units = self.units(reader);
+        let is_written = self.input.is_some() && self.output.is_some();
         if units.is_empty() && (self.input.is_none() || self.output.is_none()) {
             let needs =
                 "a price needs input and output, in dollars per million tokens, a price by the piece, or free: true";
@@ -57,7 +58,8 @@ impl RawPrice {
             units,
             ..Rates::default()
         };
-        Some(Rates { per_request: self.per_request.and_then(|price| dollars(reader, &price)), ..rates })
+        let rates = Rates { per_request: self.per_request.and_then(|price| dollars(reader, &price)), ..rates };
+        Some(if is_written && rates == Rates::default() { Rates::free() } else { rates })
     }
 
     fn units(&self, reader: &mut Reader) -> UnitRates {
