@@ -6,13 +6,12 @@ use admin::http::{AdminKey, AdminState, ClientIp, Configure, Parts};
 use async_trait::async_trait;
 use axum::Router;
 use config::{Config, Lookup, Problem, ProcessEnv};
-use identity::Tokens;
 use lambda_http::{
     Adapter, Error, LambdaEvent, Request, Service,
     request::{LambdaRequest, RequestContext},
 };
 use lambda_runtime::service_fn;
-use providers::{Dialer, vault::SecretsManager};
+use providers::vault::SecretsManager;
 use stack::{Stack, edge, settings};
 use stores::{
     alerts::Told,
@@ -36,23 +35,18 @@ async fn main() -> Result<(), Error> {
 async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
     let stack = Stack::from_environment(environment).await?;
     let settings = Settings::new(stack.table.clone(), stack.names.clone());
-    let (stored, pepper, admin_key) = tokio::join!(
+    let (seeded, pepper, admin_key) = tokio::join!(
         settings::in_force(&settings, stack.clock.now()),
         stack.secret(environment, "PORTUNUS_PEPPER_SECRET"),
         stack.secret(environment, "PORTUNUS_ADMIN_KEY_SECRET"),
     );
-    // A configuration that cannot be read leaves the root admin key, to mend it with.
-    let stored = stored?;
+    seeded?;
     let vault = SecretsManager::new(stack.aws.sdk().await, stack::required(environment, "PORTUNUS_SECRETS_PREFIX")?);
-    let (tokens, zone) = match settings::load_without_secrets(&stored.text, &stored.credentials) {
-        Ok(config) => (Tokens::new(&config.identity, &Dialer::new(&config.egress)?), config.budget.time_zone),
-        Err(_) => Default::default(),
-    };
     let (table, names, clock, peppers) = (stack.table, stack.names, stack.clock, Peppers::one(pepper?));
     Ok(AdminState::new(Parts {
         configure: Arc::new(WithoutSecrets),
         keys: Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone())),
-        ledger: Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone()).with_zone(zone)),
+        ledger: Arc::new(Ledger::new(table.clone(), names.clone(), clock.clone())),
         calls: Calls::new(table.clone(), names.clone()),
         requests: Requests::new(table.clone(), &names),
         rollups: Rollups::new(table.clone(), names.clone()),
@@ -63,11 +57,11 @@ async fn state(environment: &dyn Lookup) -> Result<AdminState, Error> {
         peppers,
         clock,
         admin_key: AdminKey::of(&admin_key?),
-    })
-    .with_tokens(Arc::new(tokens)))
+    }))
 }
 
-/// Reads configurations without provider secrets, which this function may not read [Z1].
+/// Reads configurations without provider secrets, which this function may not read [Z1]. One that cannot be read leaves the
+/// root admin key, to mend it with.
 struct WithoutSecrets;
 
 #[async_trait]

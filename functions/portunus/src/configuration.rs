@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use config::{Config, HandedIn, Problem, ProcessEnv, WithCredentials};
 use domain::Clock;
 use gateway::{Gateway, live::Live};
-use providers::{Aws, Dialer, Providers, Secrets};
+use providers::{Aws, Dialer, Providers, Secrets, auth::Renewal, secrets::Rotation};
 use std::{
     error::Error,
     path::{Path, PathBuf},
@@ -35,23 +35,30 @@ pub struct Reading {
     pub drawer: Arc<Drawer>,
 }
 
+/// A configuration that was read, and what reads providers' credentials again when they are rotated, if any is a secret.
+pub struct Read {
+    pub config: Config,
+    pub renewal: Option<Arc<dyn Renewal>>,
+}
+
 impl Reading {
-    async fn read(&self, name: &str, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<Problem>> {
+    async fn read(&self, name: &str, text: &str, credentials: &[StoredCredential]) -> Result<Read, Vec<Problem>> {
         let handed_in: Vec<HandedIn> = credentials.iter().filter_map(|credential| self.handed_in(credential)).collect();
         let with = |lookup| WithCredentials { lookup, handed_in: &handed_in };
         if text.trim().is_empty() {
-            return Ok(config::demo(&with(&ProcessEnv)));
+            return Ok(Read { config: config::demo(&with(&ProcessEnv)), renewal: None });
         }
-        let secrets = config::secret_names(text);
+        let named = config::secret_names(text);
         // AWS is asked only if the text names a secret.
-        if secrets.is_empty() {
-            return config::load(name, text, &with(&ProcessEnv));
+        if named.is_empty() {
+            return Ok(Read { config: config::load(name, text, &with(&ProcessEnv))?, renewal: None });
         }
-        let fetched = Secrets::new(self.aws.sdk().await, self.clock.clone()).lookup(&secrets).await;
-        let found = fetched.map_err(|missing| {
+        let secrets = Arc::new(Secrets::new(self.aws.sdk().await, self.clock.clone()));
+        let found = secrets.lookup(&named).await.map_err(|missing| {
             vec![Problem { file: name.to_owned(), line: 1, column: 1, message: missing.to_string() }]
         });
-        config::load(name, text, &with(&found?))
+        let config = config::load(name, text, &with(&found?))?;
+        Ok(Read { config, renewal: Some(Arc::new(Rotation::new(secrets, name, text).beside(handed_in))) })
     }
 
     /// A credential out of the drawer. Without it the provider is as if none had been handed in.
@@ -68,19 +75,19 @@ impl Reading {
     ///
     /// # Errors
     /// It cannot be read.
-    pub async fn in_force(&self, stored: Option<&StoredConfig>) -> Result<Config, Failure> {
+    pub async fn in_force(&self, stored: Option<&StoredConfig>) -> Result<Read, Failure> {
         let (name, text) =
             stored.map_or(("portunus.yaml", ""), |config| ("the configuration in force", config.text.as_str()));
         let credentials = stored.map_or(&[][..], |config| &config.credentials);
-        let config = self.read(name, text, credentials).await.map_err(listed)?;
-        Ok(Config { version: stored.map_or(0, |stored| stored.version), ..config })
+        let Read { config, renewal } = self.read(name, text, credentials).await.map_err(listed)?;
+        Ok(Read { config: Config { version: stored.map_or(0, |stored| stored.version), ..config }, renewal })
     }
 }
 
 #[async_trait]
 impl Configure for Reading {
     async fn check(&self, text: &str, credentials: &[StoredCredential]) -> Result<Config, Vec<Problem>> {
-        self.read("portunus.yaml", text, credentials).await
+        Ok(self.read("portunus.yaml", text, credentials).await?.config)
     }
 
     fn built_in(&self) -> Config {
@@ -88,20 +95,14 @@ impl Configure for Reading {
     }
 }
 
-/// A configuration, and which one it is.
-pub struct InForce {
-    pub config: Arc<Config>,
-    pub version: u64,
-}
-
 /// What is in force at the start. A file that changed since it was last read comes into force; one that did not leaves what
 /// an admin put meanwhile.
-pub async fn at_start(reading: &Reading, settings: &Settings, file: Option<&Path>) -> Result<InForce, Failure> {
+pub async fn at_start(reading: &Reading, settings: &Settings, file: Option<&Path>) -> Result<Read, Failure> {
     let file = found(file)?;
     let stored = adopt(reading, settings, file).await?;
-    let config = reading.in_force(stored.as_ref()).await?;
-    config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    Ok(InForce { version: config.version, config: Arc::new(config) })
+    let read = reading.in_force(stored.as_ref()).await?;
+    read.config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    Ok(read)
 }
 
 /// A file and its text.
@@ -162,10 +163,12 @@ pub struct Maker {
 
 impl Maker {
     /// A gateway under a configuration.
-    pub async fn gateway(&self, config: Arc<Config>) -> Result<Gateway, Failure> {
-        let providers = Providers::build(&config, &Dialer::new(&config.egress)?, &self.reading.aws).await?;
-        let clock = self.reading.clock.clone();
-        let gateway = Gateway::new(config, Arc::new(providers), self.keys.clone(), self.ledger.clone(), clock);
+    pub async fn gateway(&self, read: Read) -> Result<Gateway, Failure> {
+        let Read { config, renewal } = read;
+        let (dialer, clock) = (Dialer::new(&config.egress)?, self.reading.clock.clone());
+        let providers = Providers::build_renewing(&config, &dialer, &self.reading.aws, renewal).await?;
+        let gateway =
+            Gateway::new(Arc::new(config), Arc::new(providers), self.keys.clone(), self.ledger.clone(), clock);
         Ok(gateway.with_responses(self.responses.clone()))
     }
 
@@ -195,8 +198,7 @@ impl Maker {
         };
         let Some(stored) = there.map_err(unread)? else { return Ok(None) };
         *version = stored.version;
-        let config = self.reading.in_force(Some(&stored)).await?;
-        self.gateway(Arc::new(config)).await.map(Some)
+        self.gateway(self.reading.in_force(Some(&stored)).await?).await.map(Some)
     }
 }
 

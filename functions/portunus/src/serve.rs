@@ -24,7 +24,6 @@ use gateway::{
     http::{Edge, Pump},
     live::Live,
 };
-use identity::Tokens;
 use providers::{Aws, Dialer};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use stores::{
@@ -108,7 +107,8 @@ async fn serve(options: Options) -> Result<(), Failure> {
     let drawer = Arc::new(Drawer::new(directory));
     let reading = Arc::new(Reading { aws, clock: clock.clone(), drawer: drawer.clone() });
     let in_force = configuration::at_start(&reading, &settings, options.config.as_deref()).await?;
-    let (config, peppers) = (in_force.config, Peppers::one(local.pepper.clone()));
+    let (version, drain) = (in_force.config.version, in_force.config.streams.drain_after_disconnect);
+    let peppers = Peppers::one(local.pepper.clone());
     let keys = Arc::new(Keys::new(table.clone(), names.clone(), peppers.clone()));
     let ledger = Arc::new(Ledger::new(ledger_table, names.clone(), clock.clone()));
 
@@ -121,7 +121,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         responses,
         settings: settings.clone(),
     };
-    let live = Arc::new(Live::of(Arc::new(maker.gateway(config.clone()).await?)));
+    let live = Arc::new(Live::of(Arc::new(maker.gateway(in_force).await?)));
     let client = Edge::new(live.clone(), Some(pump.clone() as Arc<dyn Pump>)).described_as(described);
     let rollups = Rollups::new(table.clone(), names.clone());
     let requests = Requests::new(table.clone(), &names);
@@ -146,8 +146,7 @@ async fn serve(options: Options) -> Result<(), Failure> {
         peppers,
         clock: clock.clone(),
         admin_key: local.admin_key.clone(),
-    })
-    .with_tokens(Arc::new(Tokens::new(&config.identity, &Dialer::new(&config.egress)?)));
+    });
     let (app, now) = (Planes { client, admin: admin::http::app(state) }, clock.now());
 
     local.banner(&listener.local_addr()?.to_string(), &keys, &ledger, now).await?;
@@ -156,9 +155,9 @@ async fn serve(options: Options) -> Result<(), Failure> {
         () = listen::serve(listener, app, &workers, stopped()) => {}
         () = sweep(ledger.clone(), clock.clone()) => {}
         () = jobs.run() => {}
-        () = maker.follow(&live, in_force.version) => {}
+        () = maker.follow(&live, version) => {}
     }
-    pump.idle(config.streams.drain_after_disconnect + Duration::from_secs(5)).await;
+    pump.idle(drain + Duration::from_secs(5)).await;
     ledger.mend(ledger.gaps()).await;
     workers.stop();
     embedded.shutdown();

@@ -59,7 +59,7 @@ impl Tellings {
     }
 
     async fn make(&self, stored: Option<StoredConfig>) -> Result<Telling, Failure> {
-        let config = self.reading.in_force(stored.as_ref()).await?;
+        let config = self.reading.in_force(stored.as_ref()).await?.config;
         let (table, clock) = (&self.table, &self.reading.clock);
         let places = places(&config, &self.reading.aws).await?;
         let delivery = Delivery::new(places, table.clone(), &self.names, clock.clone());

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use config::Config;
 use gateway::{Gateway, live::Source};
 use lambda_http::Error;
-use providers::{Dialer, Providers};
+use providers::{Dialer, Providers, auth::Renewal};
 use stack::{Stack, settings};
 use stores::{keys::Keys, ledger::Ledger, responses::Responses, settings::Settings};
 
@@ -37,9 +37,10 @@ impl Maker {
         let version = self.settings.version().await?;
         self.version.store(version, Ordering::Relaxed);
         let stored = settings::in_force(&self.settings, self.stack.clock.now()).await?;
-        let config = Arc::new(Config { version, ..settings::load(&stored, &self.stack.secrets).await? });
-        let dialer = Dialer::new(&config.egress)?;
-        let providers = Arc::new(Providers::build(&config, &dialer, &self.stack.aws).await?);
+        let (config, rotation) = settings::load(&stored, &self.stack.secrets).await?;
+        let (dialer, config) = (Dialer::new(&config.egress)?, Arc::new(Config { version, ..config }));
+        let renewal = Some(Arc::new(rotation) as Arc<dyn Renewal>);
+        let providers = Arc::new(Providers::build_renewing(&config, &dialer, &self.stack.aws, renewal).await?);
         let responses = Responses::new(self.stack.table.clone(), &self.stack.names);
         let gateway = Gateway::new(config, providers, self.keys.clone(), self.ledger.clone(), self.stack.clock.clone());
         Ok(gateway.with_responses(responses))

@@ -23,7 +23,7 @@ use stores::{Names, Table, dynamodb::DynamoTable, retry::Retrying};
 pub struct Stack {
     pub clock: Arc<dyn Clock>,
     pub aws: Aws,
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     pub names: Names,
     pub table: Arc<dyn Table>,
 }
@@ -38,7 +38,7 @@ impl Stack {
         let names = names(environment)?;
         let aws = Aws::new(&Dialer::new(&Egress::default())?, environment)?;
         let sdk = aws.sdk().await;
-        let secrets = Secrets::new(sdk, clock.clone());
+        let secrets = Arc::new(Secrets::new(sdk, clock.clone()));
         // `Retrying` is the one that tries again.
         let dynamodb = Builder::from(sdk).retry_config(RetryConfig::disabled()).build();
         let table = Retrying::new(DynamoTable(aws_sdk_dynamodb::Client::from_conf(dynamodb)));

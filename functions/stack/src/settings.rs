@@ -4,7 +4,8 @@ use config::{Config, HandedIn, Lookup, Problem, ProcessEnv, WithCredentials};
 use domain::{Secret, Timestamp};
 use futures::future::try_join_all;
 use lambda_http::Error;
-use providers::Secrets;
+use providers::{Secrets, secrets::Rotation};
+use std::sync::Arc;
 use stores::settings::{ConfigError, Draft, Settings, Source, StoredConfig, StoredCredential};
 
 /// What the configuration is called in messages.
@@ -29,18 +30,20 @@ pub async fn in_force(settings: &Settings, now: Timestamp) -> Result<StoredConfi
     }
 }
 
-/// The checked configuration, its secrets and the credentials that were handed in fetched.
+/// The checked configuration, its secrets and the credentials that were handed in fetched; and what reads providers'
+/// credentials again when they are rotated [X6].
 ///
 /// # Errors
 /// A secret that cannot be had, or everything that is wrong with the text, one problem a line.
-pub async fn load(stored: &StoredConfig, secrets: &Secrets) -> Result<Config, Error> {
-    let lookup = secrets.lookup(&config::secret_names(&without_comment_lines(&stored.text))).await?;
+pub async fn load(stored: &StoredConfig, secrets: &Arc<Secrets>) -> Result<(Config, Rotation), Error> {
+    let lookup = secrets.lookup(&config::secret_names(&stored.text)).await?;
     let handed_in = stored.credentials.iter().map(async |credential| {
         let secret = secrets.handed_in(&credential.kept).await?;
         Ok::<_, Error>(bound(credential, secret))
     });
     let handed_in = try_join_all(handed_in).await?;
-    check(&stored.text, &WithCredentials { lookup: &lookup, handed_in: &handed_in })
+    let config = check(&stored.text, &WithCredentials { lookup: &lookup, handed_in: &handed_in })?;
+    Ok((config, Rotation::new(secrets.clone(), NAME, &stored.text).beside(handed_in)))
 }
 
 /// The checked configuration for a function that may not read provider secrets [Z1].
@@ -64,7 +67,7 @@ fn bound(credential: &StoredCredential, secret: Secret) -> HandedIn {
 /// # Errors
 /// As [`load`].
 pub async fn load_some(stored: &StoredConfig, secrets: &Secrets, prefix: &str) -> Result<Config, Error> {
-    let mut named = config::secret_names(&without_comment_lines(&stored.text));
+    let mut named = config::secret_names(&stored.text);
     named.retain(|name| name.starts_with(prefix));
     let fetched = secrets.lookup(&named).await?;
     let lookup = &Few { fetched: &fetched, prefix };
@@ -113,11 +116,6 @@ fn check(text: &str, lookup: &dyn Lookup) -> Result<Config, Error> {
     })
 }
 
-/// A secret named in a comment need not exist.
-fn without_comment_lines(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with('#')).fold(String::new(), |text, line| text + line + "\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +146,7 @@ mod tests {
     #[test]
     fn the_packaged_configuration_needs_no_secret_to_exist() {
         assert!(PACKAGED.contains("${secret:"), "the example is gone");
-        assert!(config::secret_names(&without_comment_lines(PACKAGED)).is_empty());
+        assert!(config::secret_names(PACKAGED).is_empty());
     }
 
     #[test]

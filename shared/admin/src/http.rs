@@ -131,22 +131,23 @@ impl std::ops::Deref for AdminState {
 
 impl AdminState {
     pub fn new(parts: Parts) -> Self {
-        let login = Login::new(parts.admin_key.clone(), Arc::default());
+        let login = Login::new(parts.admin_key.clone());
         Self { parts, configured: Configured::default(), login }
-    }
-
-    /// With somebody who judges tokens. Without it the root admin key alone opens.
-    #[must_use]
-    pub fn with_tokens(mut self, tokens: Arc<Tokens>) -> Self {
-        self.login = Login::new(self.parts.admin_key.clone(), tokens);
-        self
     }
 
     /// The configuration in force.
     async fn config(&self) -> Result<Arc<Config>, Error> {
-        let config = self.configured.current(&self.settings, &*self.configure).await?;
-        self.ledger.keep_zone(config.budget.time_zone.clone());
-        Ok(config)
+        let in_force = self.configured.current(&self.settings, &*self.configure).await?;
+        self.ledger.keep_zone(in_force.config.budget.time_zone.clone());
+        Ok(in_force.config)
+    }
+
+    /// Who judges tokens, by the configuration in force as it was at most two seconds ago. Its time zone is kept to from
+    /// then on.
+    async fn tokens(&self) -> Result<Arc<Tokens>, Error> {
+        let in_force = self.configured.recent(&self.settings, &*self.configure).await?;
+        self.ledger.keep_zone(in_force.config.budget.time_zone.clone());
+        Ok(in_force.tokens)
     }
 
     fn now(&self) -> Timestamp {
@@ -201,7 +202,7 @@ async fn handle(state: &AdminState, request: Request) -> Response {
 
 async fn answer(state: &AdminState, request: Request, id: &RequestId) -> Result<Response, Error> {
     let (route, path_id) = matched(&request)?;
-    let principal = state.login.enter(Knock::of(&request), &state.keys, state.now()).await?;
+    let principal = state.login.enter(Knock::of(&request), state).await?;
     let reach = principal.reach(route.scope)?;
     let ip = request.extensions().get::<ClientIp>().map(|ip| ip.0.clone());
     let who = audit::Actor { kind: principal.kind.clone(), id: principal.id.clone(), ip };

@@ -19,7 +19,7 @@ pub mod throttle;
 
 pub use mapping::Identity;
 
-use config::identity::Identity as Settings;
+use config::{Config, identity::Identity as Settings};
 use domain::{Secret, Timestamp};
 use iam::Iam;
 use jwt::Issuer;
@@ -41,6 +41,23 @@ impl Tokens {
     pub fn new(settings: &Settings, dialer: &Dialer) -> Self {
         let issuers = settings.jwt.iter().map(|issuer| Issuer::new(issuer.clone(), dialer.clone())).collect();
         Self { issuers, iam: settings.iam.clone().map(|iam| Iam::new(iam, dialer.clone())) }
+    }
+
+    /// Under a configuration, over a dialer of its own. Where none can be made, nobody's token is good.
+    pub fn under(config: &Config) -> Self {
+        match Dialer::new(&config.egress) {
+            Ok(dialer) => Self::new(&config.identity, &dialer),
+            Err(problem) => {
+                tracing::error!(%problem, "tokens cannot be judged");
+                Self::default()
+            }
+        }
+    }
+
+    /// Whether this looks like a token of any kind.
+    pub fn could_take(credential: &Secret) -> bool {
+        let text = credential.expose();
+        text.starts_with(iam::PREFIX) || jwt::looks_like_one(text)
     }
 
     /// Whether this is to be judged here: it looks like a token of a kind that is configured.

@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::{
     Client, error::DisplayErrorContext, operation::get_secret_value::builders::GetSecretValueFluentBuilder,
 };
-use config::{Auth, Lookup, ProcessEnv};
+use config::{Auth, HandedIn, Lookup, ProcessEnv, WithCredentials};
 use domain::{ProviderName, Secret, Timestamp, outward as vault, time::Clock};
 use futures::future::try_join_all;
 use std::{
@@ -183,12 +183,20 @@ pub struct Rotation {
     secrets: Arc<Secrets>,
     file: String,
     text: String,
+    handed_in: Vec<HandedIn>,
 }
 
 impl Rotation {
     /// For the configuration `text`; `file` names it in messages.
     pub fn new(secrets: Arc<Secrets>, file: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { secrets, file: file.into(), text: text.into() }
+        Self { secrets, file: file.into(), text: text.into(), handed_in: Vec::new() }
+    }
+
+    /// With credentials that were handed in beside the text. They stay as they are: another one makes another version of
+    /// the configuration.
+    #[must_use]
+    pub fn beside(self, handed_in: Vec<HandedIn>) -> Self {
+        Self { handed_in, ..self }
     }
 }
 
@@ -200,6 +208,7 @@ impl Renewal for Rotation {
             return None;
         }
         let lookup = self.secrets.fetched(&names, refused).await.ok()?;
+        let lookup = WithCredentials { lookup: &lookup, handed_in: &self.handed_in };
         let config = config::load(&self.file, &self.text, &lookup).ok()?;
         config.provider(provider).map(|provider| provider.auth.clone())
     }
@@ -307,6 +316,22 @@ mod tests {
                 panic!("no key")
             };
             assert_eq!(key.expose(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn x6_what_was_handed_in_stays_while_the_secrets_beside_it_change() {
+        let text =
+            "providers:\n  openai: { kind: openai, api_key: \"${secret:a#api_key}\" }\n  claude: { kind: anthropic }\n";
+        let (secrets, ..) = secrets();
+        let address = "https://api.anthropic.com:443".to_owned();
+        let handed_in = HandedIn { provider: "claude".to_owned(), address, secret: Secret::new("sk-handed") };
+        let rotation = Rotation::new(Arc::new(secrets), "portunus.yaml", text).beside(vec![handed_in]);
+        for refused in [false, true] {
+            let Some(Auth::Header { value, .. }) = rotation.credential(&"claude".into(), refused).await else {
+                panic!("the credential that was handed in is gone")
+            };
+            assert_eq!(value.expose(), "sk-handed");
         }
     }
 

@@ -164,6 +164,8 @@ async fn install(
     let draft = Draft { text, credentials, source, seen, now, entry: Some(entry.clone()) };
     let stored = state.settings.put_config(&draft).await.map_err(not_put)?;
     audit::tell(&entry);
+    // Here it holds at once; others find it when they look.
+    state.config().await.ok();
     budgets::bring_in(state, &config, stored.version).await;
     answer(state, Some(&stored), Some(&config)).await
 }

@@ -1,11 +1,18 @@
-//! The configuration in force, for answers that speak of it.
+//! The configuration in force, for answers that speak of it and for whoever comes with a token.
 
 use super::store_failed;
 use async_trait::async_trait;
 use config::{Config, Problem};
 use domain::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use identity::Tokens;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use stores::settings::{Settings, StoredCredential};
+
+/// How often it is looked for another configuration before a request that only has to be let in.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How a configuration's text is read where this program runs: whose environment, whose secrets.
 #[async_trait]
@@ -20,9 +27,24 @@ pub trait Configure: Send + Sync {
     fn built_in(&self) -> Config;
 }
 
+/// A configuration, and who judges tokens under it.
+#[derive(Clone)]
+pub struct InForce {
+    pub config: Arc<Config>,
+    pub tokens: Arc<Tokens>,
+}
+
 /// The configuration in force as it was last read.
 #[derive(Default)]
-pub struct Configured(Mutex<Option<(u64, Arc<Config>)>>);
+pub struct Configured(Mutex<Option<Known>>);
+
+#[derive(Clone)]
+struct Known {
+    /// None: the one in force could not be read, and none before it was.
+    version: Option<u64>,
+    looked_at: Instant,
+    in_force: InForce,
+}
 
 impl Configured {
     /// The configuration in force, read again when its version changed. One that cannot be read any more, because the
@@ -30,30 +52,64 @@ impl Configured {
     ///
     /// # Errors
     /// 503 if the store does not answer.
-    pub async fn current(&self, settings: &Settings, configure: &dyn Configure) -> Result<Arc<Config>, Error> {
+    pub async fn current(&self, settings: &Settings, configure: &dyn Configure) -> Result<InForce, Error> {
         let version = settings.version().await.map_err(store_failed)?;
-        if let Some(known) = self.known().filter(|(known, _)| *known == version) {
-            return Ok(known.1);
+        let known = self.known();
+        if let Some(known) = known.clone().filter(|known| known.version == Some(version)) {
+            return Ok(self.keep(known.version, known.in_force));
         }
         let read = match settings.config().await.map_err(store_failed)? {
             None => Ok(configure.built_in()),
             Some(stored) => configure.check(&stored.text, &stored.credentials).await,
         };
-        match read {
-            Ok(config) => Ok(self.keep(version, Arc::new(Config { version, ..config }))),
-            Err(problems) => {
+        match (read, known) {
+            (Ok(config), known) => {
+                let config = Config { version, ..config };
+                Ok(self.keep(Some(version), put_in_force(config, known)))
+            }
+            (Err(problems), known) => {
                 tracing::error!(version, problems = problems.len(), "the configuration in force cannot be read here");
-                Ok(self.known().map_or_else(|| Arc::new(configure.built_in()), |(_, config)| config))
+                let known = known.unwrap_or_else(|| Known {
+                    version: None,
+                    looked_at: Instant::now(),
+                    in_force: put_in_force(configure.built_in(), None),
+                });
+                Ok(self.keep(known.version, known.in_force))
             }
         }
     }
 
-    fn known(&self) -> Option<(u64, Arc<Config>)> {
+    /// The same as it was at most two seconds ago.
+    ///
+    /// # Errors
+    /// As [`Configured::current`].
+    pub async fn recent(&self, settings: &Settings, configure: &dyn Configure) -> Result<InForce, Error> {
+        match self.known().filter(|known| known.looked_at.elapsed() < LOOK_EVERY) {
+            Some(known) => Ok(known.in_force),
+            None => self.current(settings, configure).await,
+        }
+    }
+
+    fn known(&self) -> Option<Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn keep(&self, version: u64, config: Arc<Config>) -> Arc<Config> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, config.clone()));
-        config
+    fn keep(&self, version: Option<u64>, in_force: InForce) -> InForce {
+        let known = Known { version, looked_at: Instant::now(), in_force: in_force.clone() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        in_force
     }
+}
+
+/// Whoever judges tokens stays, with the keys of issuers that they know, if nothing changed for them.
+fn put_in_force(config: Config, known: Option<Known>) -> InForce {
+    let same = |known: &Known| {
+        let before = &known.in_force.config;
+        before.identity == config.identity && before.egress == config.egress
+    };
+    let tokens = match known.filter(same) {
+        Some(known) => known.in_force.tokens,
+        None => Arc::new(Tokens::under(&config)),
+    };
+    InForce { config: Arc::new(config), tokens }
 }

@@ -3,17 +3,15 @@
 //! Only the key's SHA-256 is held. A virtual key is no credential here: it fails like any other wrong one, without a
 //! look into the store.
 
-use super::{ClientIp, principal::Principal, store_failed};
+use super::{AdminState, ClientIp, principal::Principal, store_failed};
 use axum::extract::Request;
-use domain::{Error, Kind, Retry, Secret, Timestamp};
+use domain::{Error, Kind, Retry, Secret};
 use http::HeaderMap;
 use identity::{
     Tokens,
     throttle::{Throttle, Verdict},
 };
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-use stores::keys::Keys;
 use subtle::ConstantTimeEq;
 
 /// The root admin key, as its SHA-256: high entropy is the key's own affair.
@@ -54,13 +52,12 @@ impl Knock {
 /// The door: the key, who judges tokens, and who has failed to show either lately.
 pub struct Login {
     key: AdminKey,
-    tokens: Arc<Tokens>,
     throttle: Throttle,
 }
 
 impl Login {
-    pub fn new(key: AdminKey, tokens: Arc<Tokens>) -> Self {
-        Self { key, tokens, throttle: Throttle::default() }
+    pub fn new(key: AdminKey) -> Self {
+        Self { key, throttle: Throttle::default() }
     }
 
     /// Is this the root admin key, for another purpose than entering?
@@ -73,21 +70,23 @@ impl Login {
         self.key.0.ct_eq(hash).into()
     }
 
-    /// Lets in whoever shows the root admin key or a good token. What they may do is another question.
+    /// Lets in whoever shows the root admin key or a good token, by the configuration in force. What they may do is
+    /// another question.
     ///
     /// # Errors
     /// 401 for no or another credential; 429 to an address that failed too often, which a right one still passes [K8];
     /// 503 if nobody can say whose token it is [R3].
-    pub async fn enter(&self, knock: Knock, keys: &Keys, now: Timestamp) -> Result<Principal, Error> {
+    pub async fn enter(&self, knock: Knock, state: &AdminState) -> Result<Principal, Error> {
         if let Some(shown) = &knock.credential {
             if self.key.is(shown) {
+                state.tokens().await?;
                 return Ok(Principal::root());
             }
-            if let Some(principal) = self.holder(shown, keys, now).await? {
+            if let Some(principal) = holder(shown, state).await? {
                 return Ok(principal);
             }
         }
-        Err(match self.throttle.failed(knock.ip.as_deref().unwrap_or(""), now) {
+        Err(match self.throttle.failed(knock.ip.as_deref().unwrap_or(""), state.now()) {
             Verdict::Ordinary => unauthenticated(),
             Verdict::TooMany { retry_after_ms } => {
                 Error::caller(Kind::RateLimited, "too many failed admin logins from this address; wait and try again")
@@ -95,17 +94,22 @@ impl Login {
             }
         })
     }
+}
 
-    /// The holder of a token, unless they or what they belong to is blocked.
-    async fn holder(&self, token: &Secret, keys: &Keys, now: Timestamp) -> Result<Option<Principal>, Error> {
-        if !self.tokens.takes(token) {
-            return Ok(None);
-        }
-        let Some(identity) = self.tokens.verify(token, now).await.map_err(|_| unavailable())? else { return Ok(None) };
-        let groups = keys.groups().above(&identity.key).await.map_err(store_failed)?;
-        let enters = identity.may_be(&groups) && !groups.iter().any(|group| group.blocked);
-        Ok(enters.then(|| Principal::of(&identity, &groups)))
+/// The holder of a token, unless they or what they belong to is blocked. What is none in any configuration costs no look
+/// into the store.
+async fn holder(token: &Secret, state: &AdminState) -> Result<Option<Principal>, Error> {
+    if !Tokens::could_take(token) {
+        return Ok(None);
     }
+    let tokens = state.tokens().await?;
+    if !tokens.takes(token) {
+        return Ok(None);
+    }
+    let Some(identity) = tokens.verify(token, state.now()).await.map_err(|_| unavailable())? else { return Ok(None) };
+    let groups = state.keys.groups().above(&identity.key).await.map_err(store_failed)?;
+    let enters = identity.may_be(&groups) && !groups.iter().any(|group| group.blocked);
+    Ok(enters.then(|| Principal::of(&identity, &groups)))
 }
 
 fn unavailable() -> Error {

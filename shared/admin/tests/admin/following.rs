@@ -1,6 +1,12 @@
 //! What is made of a configuration is made anew when another one is in force.
 
-use crate::world::{World, start};
+use crate::{
+    office::Office,
+    world::{World, start},
+};
+use domain::{Clock, time::Period};
+use http::Method;
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use stores::{
     TableError,
@@ -51,4 +57,36 @@ async fn m17_nothing_is_told_under_a_configuration_that_was_never_read() {
     put(&world, "broken", 0).await;
     let following = Following::new(world.settings.clone(), Duration::ZERO);
     assert!(following.current(made).await.is_err());
+}
+
+#[tokio::test]
+async fn j5_a_token_means_what_the_configuration_in_force_says_and_no_other() {
+    let office = Office::open().await;
+    let status = async |role| office.ask(role, Method::GET, "/admin/v1/config", None).await.status;
+    assert_eq!((status("ann of red as admin").await, status("ann of red as auditor").await), (200, 200));
+    assert_eq!(status("ann of red as member").await, 403);
+    let promoted = office.text.replace("member: member", "member: auditor");
+    assert_eq!(office.world.put_config(&promoted, None).await.status, 200);
+    assert_eq!(status("ann of red as member").await, 200, "the role that the claim now stands for");
+    let without = office.text.split("identity:").next().unwrap();
+    assert_eq!(office.world.put_config(without, None).await.status, 200);
+    assert_eq!(status("ann of red as admin").await, 401, "the issuer is gone");
+    let rolled_back = office.world.post("/admin/v1/config/rollback", json!({ "version": 1 })).await;
+    assert_eq!((rolled_back.status, status("ann of red as member").await), (200, 200));
+}
+
+#[tokio::test]
+async fn m16_windows_begin_in_the_time_zone_of_the_configuration_in_force() {
+    let world = World::new().await;
+    world.clock.advance_millis(9 * 3_600_000);
+    let window = async |zone: &str| {
+        let scope = "{ scope: global, max_budget_usd: 5, budget_period: daily }";
+        let text = format!("budget: {{ time_zone: {zone}, scopes: [{scope}] }}\n");
+        assert_eq!(world.put_config(&text, None).await.status, 200);
+        world.get("/admin/v1/budgets").await.json["data"][0]["window"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(window("UTC").await, "2026-11-21", "it is nine in the evening");
+    assert_eq!(window("Asia/Tokyo").await, "2026-11-22");
+    let of_key = world.ledger.zone().window(Period::Daily, world.clock.now());
+    assert_eq!(of_key, "2026-11-22", "budgets of keys keep to it, too");
 }

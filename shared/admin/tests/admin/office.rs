@@ -5,14 +5,11 @@ use axum::body::Body;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::role::Role;
 use http::Method;
-use identity::Tokens;
-use providers::Dialer;
 use ring::{
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair},
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -22,6 +19,8 @@ use tokio::{
 pub struct Office {
     pub world: World,
     key: Ed25519KeyPair,
+    /// What is in force, as text.
+    pub text: String,
 }
 
 impl Office {
@@ -47,8 +46,7 @@ impl Office {
              claims: {{ team: team, roles: roles }}\n      roles: {{ {roles} }}\n      models: [gpt-4*]\n"
         );
         let config = config::load("p.yaml", &text, &config::ProcessEnv).unwrap();
-        let tokens = Tokens::new(&config.identity, &Dialer::new(&config.egress).unwrap());
-        Self { world: World::with_tokens(Arc::new(tokens)).await, key }
+        Self { world: World::configured(config).await, key, text }
     }
 
     pub fn token(&self, user: &str, team: &str, role: &str) -> String {

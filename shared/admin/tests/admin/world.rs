@@ -13,7 +13,6 @@ use domain::{
 };
 use http::{HeaderMap, Method, Request, request::Builder};
 use http_body_util::BodyExt;
-use identity::Tokens;
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
@@ -69,17 +68,17 @@ impl World {
 
     /// A world whose table is somebody else's affair.
     pub fn over(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>) -> Self {
-        Self::knowing(table, names, engine, Arc::default())
+        Self::under(table, names, engine, configuration())
     }
 
-    /// A world that holders of tokens may come to.
-    pub async fn with_tokens(tokens: Arc<Tokens>) -> Self {
+    /// A world in which this is in force while nothing was put.
+    pub async fn configured(config: Config) -> Self {
         let (engine, names) = (Embedded::open(None).unwrap(), Names::prefixed("test"));
         let table: Arc<dyn Table> = Arc::new(engine.table(&names).await.unwrap());
-        Self::knowing(table, names, Some(engine), tokens)
+        Self::under(table, names, Some(engine), config)
     }
 
-    fn knowing(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>, tokens: Arc<Tokens>) -> Self {
+    fn under(table: Arc<dyn Table>, names: Names, engine: Option<Embedded>, config: Config) -> Self {
         let clock = Arc::new(HandClock::at(start()));
         let keys = Keys::new(Arc::clone(&table), names.clone(), Peppers::one(Secret::new("pepper")));
         let keys = Arc::new(keys);
@@ -91,7 +90,7 @@ impl World {
         let requests = Requests::new(Arc::clone(&table), &names);
         let vault = Arc::new(Drawer::default());
         let state = AdminState::new(Parts {
-            configure: Arc::new(Here(vault.clone())),
+            configure: Arc::new(Here(vault.clone(), config)),
             keys: Arc::clone(&keys),
             ledger: Arc::clone(&ledger),
             calls: calls.clone(),
@@ -104,8 +103,7 @@ impl World {
             peppers,
             clock: clock.clone(),
             admin_key: AdminKey::of(&Secret::new(ADMIN_KEY)),
-        })
-        .with_tokens(tokens);
+        });
         Self { app: app(state), clock, table, names, keys, ledger, calls, requests, rollups, settings, _engine: engine }
     }
 
@@ -312,7 +310,7 @@ impl Vault for Drawer {
 }
 
 /// Texts are read without an environment; the built-in configuration is the tests' own.
-struct Here(Arc<Drawer>);
+struct Here(Arc<Drawer>, Config);
 
 #[async_trait]
 impl Configure for Here {
@@ -329,7 +327,7 @@ impl Configure for Here {
     }
 
     fn built_in(&self) -> Config {
-        configuration()
+        self.1.clone()
     }
 }
 
