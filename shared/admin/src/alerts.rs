@@ -12,7 +12,9 @@ use crate::{
     notify::Notify,
     outbox::{Failures, Record},
 };
-use domain::{Clock, KeyId, Timestamp, Usd, Zone, call::CallRecord, limit::OperatorBudget, time::Period};
+use domain::{
+    Clock, KeyId, Timestamp, Usd, Zone, call::CallRecord, key::VirtualKey, limit::OperatorBudget, time::Period,
+};
 use scopes::Watched;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -130,10 +132,11 @@ impl Alerts {
         settled: &Settled<'_>,
         judged: &mut BTreeSet<(String, String)>,
     ) -> Result<(), Undone> {
-        let Some(key) = self.keys.get(id).await? else { return Ok(()) };
+        let stored = self.keys.get(id).await?;
+        let key = stored.clone().unwrap_or_else(|| caller(id, settled.call));
         let zone = self.ledger.zone();
         let at = moment(key.limits.budget_period, &zone, settled);
-        let mut scopes = vec![Watched::of_key(&key)];
+        let mut scopes: Vec<Watched> = stored.iter().map(Watched::of_key).collect();
         scopes.extend(self.groups.above(&key).await?.iter().map(Watched::of_group));
         self.add_narrower(&mut scopes, &settled.call.record, key.version);
         for scope in &scopes {
@@ -247,6 +250,19 @@ impl std::fmt::Display for Undone {
             Self::Publish => f.write_str("an alert could not be published"),
             Self::Store(error) => error.fmt(f),
         }
+    }
+}
+
+/// Who made a call, where no key is kept: whoever came with a token, or with a key that was revoked since. What stands
+/// above them is in the record.
+fn caller(id: &KeyId, call: &CallItem) -> VirtualKey {
+    let record = &call.record;
+    VirtualKey {
+        team_id: record.team_id.clone(),
+        user_id: record.user_id.clone(),
+        organization_id: record.organization_id.clone(),
+        project_id: record.project_id.clone(),
+        ..VirtualKey::named(id.clone(), "", record.started_at)
     }
 }
 

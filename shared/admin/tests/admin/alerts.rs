@@ -61,7 +61,7 @@ fn job(world: &World) -> (Alerts, Arc<Recording>) {
     (alerts(world, told.clone(), vec![50, 80, 100]), told)
 }
 
-fn alerts(world: &World, notify: Arc<dyn Notify>, shares: Vec<u32>) -> Alerts {
+pub fn alerts(world: &World, notify: Arc<dyn Notify>, shares: Vec<u32>) -> Alerts {
     let (table, keys, ledger) = (world.table.clone(), world.keys.clone(), world.ledger.clone());
     Alerts::new(table, &world.names, keys, groups(world), ledger, notify, shares, world.clock.clone())
 }
@@ -70,7 +70,7 @@ fn groups(world: &World) -> Groups {
     Groups::new(world.table.clone(), world.names.clone(), Peppers::one(Secret::new("pepper")))
 }
 
-fn records(images: Vec<CallImage>) -> Vec<Record> {
+pub fn records(images: Vec<CallImage>) -> Vec<Record> {
     let numbered = images.into_iter().enumerate();
     numbered
         .map(|(n, image)| Record { id: n.to_string(), content: Ok(Some((SequenceNumber::of(n as u128), image))) })
@@ -211,6 +211,25 @@ async fn calls_of_a_key_that_is_gone_tell_nobody() {
     world.keys.revoke(&KeyId::from(key.as_str())).await.unwrap();
     assert!(alerts.take(&batch).await.ids().is_empty());
     assert!(told.thresholds().is_empty() && usd("6") > usd("5"));
+}
+
+#[tokio::test]
+async fn m17_what_callers_without_a_kept_key_spend_is_told_of_for_what_stands_above_them() {
+    let world = World::new().await;
+    let mut team = Group::named(GroupKind::Team, "t1", "Research", world.clock.now());
+    team.limits.max_budget = Some(usd("10"));
+    groups(&world).create(&team).await.unwrap();
+    let (alerts, told) = job(&world);
+    // As somebody who came with a token: no key of this id lies in the store.
+    let key = world.key(json!({ "team_id": "t1", "max_budget_usd": "10" })).await;
+    let batch = records(vec![world.spend_for(&key, "call_1", "6", "t1", "ann").await]);
+    world.keys.revoke(&KeyId::from(key.as_str())).await.unwrap();
+    for _ in 0..2 {
+        assert!(alerts.take(&batch).await.ids().is_empty());
+    }
+    let told = told.told.lock().unwrap().clone();
+    let scopes: Vec<_> = told.iter().map(|alert| (alert.event_group.as_str(), alert.threshold.as_str())).collect();
+    assert_eq!(scopes, [("team", "50%")], "not the key, which nobody asks about any more");
 }
 
 #[tokio::test]
