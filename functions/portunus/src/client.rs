@@ -1,5 +1,5 @@
-//! `portunus keys|teams|users|organizations|projects|providers|models|usage|requests|alerts|audit|config …`: the admin API
-//! from a terminal.
+//! `portunus keys|teams|users|organizations|projects|providers|models|budgets|usage|requests|alerts|audit|config …`:
+//! the admin API from a terminal.
 //!
 //! It knows the API's paths and nothing of what is behind them; fields are named as the API names them.
 
@@ -10,13 +10,13 @@ use std::{io::Read, path::PathBuf};
 
 /// Requests to the admin API.
 mod api;
-/// Providers, models and alerts.
+/// Providers, models, budgets and alerts.
 mod providers;
 /// Answers for people.
 mod table;
 
 use api::{Api, Body, Failure};
-pub use providers::{Alerts, Models, Providers, alerts, models, providers};
+pub use providers::{Alerts, Budgets, Models, Providers, alerts, budgets, models, providers};
 
 /// Where the admin API is, and how answers are shown.
 #[derive(Args)]

@@ -69,6 +69,8 @@ enum Command {
     Providers(client::Providers),
     /// Models as configured.
     Models(client::Models),
+    /// What everybody together may spend and has spent, as configured.
+    Budgets(client::Budgets),
     /// What was used and what it cost.
     Usage(client::Usage),
     /// Calls, newest first, or one of them.
@@ -106,6 +108,7 @@ fn main() -> ExitCode {
         Command::Projects(command) => client::objects("projects", command).map_err(Into::into),
         Command::Providers(command) => client::providers(command).map_err(Into::into),
         Command::Models(command) => client::models(command).map_err(Into::into),
+        Command::Budgets(command) => client::budgets(command).map_err(Into::into),
         Command::Alerts(command) => client::alerts(command).map_err(Into::into),
         Command::Usage(command) => client::usage(command).map_err(Into::into),
         Command::Requests(command) => client::requests(command).map_err(Into::into),

@@ -1,4 +1,4 @@
-//! `portunus providers …`, `models` and `alerts`: what there is, and credentials handed in.
+//! `portunus providers …`, `models`, `budgets` and `alerts`: what there is, and credentials handed in.
 
 use super::{
     Failure, Options, Page, Span,
@@ -41,6 +41,13 @@ enum Verb {
 /// Models as configured.
 #[derive(Args)]
 pub struct Models {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What everybody together may spend and has spent, as configured.
+#[derive(Args)]
+pub struct Budgets {
     #[command(flatten)]
     options: Options,
 }
@@ -92,6 +99,13 @@ fn credential() -> Result<String, Failure> {
 pub fn models(command: Models) -> Result<(), Failure> {
     let api = Api::new(&command.options.url, command.options.admin_key.as_deref())?;
     show(&command.options, &api.get("models", &[])?, table::MODELS);
+    Ok(())
+}
+
+/// `portunus budgets`
+pub fn budgets(command: Budgets) -> Result<(), Failure> {
+    let api = Api::new(&command.options.url, command.options.admin_key.as_deref())?;
+    show(&command.options, &api.get("budgets", &[])?, table::BUDGETS);
     Ok(())
 }
 

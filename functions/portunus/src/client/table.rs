@@ -15,6 +15,18 @@ pub const AUDIT: &[&str] = &["at", "actor", "action", "object", "request_id"];
 pub const PROVIDERS: &[&str] = &["name", "kind", "speaks", "region", "credential", "built_in"];
 /// What a list of models shows.
 pub const MODELS: &[&str] = &["id", "aliases", "strategy", "targets"];
+/// What a list of budgets shows.
+pub const BUDGETS: &[&str] = &[
+    "scope",
+    "id",
+    "max_budget_usd",
+    "budget_period",
+    "window",
+    "spend_usd",
+    "reserved_usd",
+    "remaining_usd",
+    "budget_mode",
+];
 /// What a list of alerts shows.
 pub const ALERTS: &[&str] =
     &["at", "event", "event_group", "scope_id", "window", "threshold", "spend", "max_budget", "pending"];

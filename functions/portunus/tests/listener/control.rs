@@ -111,6 +111,24 @@ fn hand_in(process: &Process, name: &str, credential: &str) -> String {
 }
 
 #[test]
+fn budgets_of_the_operator_and_their_alerts_from_a_terminal() {
+    let (folder, upstream) = (Folder::new(), MockUpstream::start().unwrap());
+    let process = Process::start(&folder, &upstream);
+    assert_eq!(done(&process, &["budgets"]), "none\n");
+    let old = std::fs::read_to_string(folder.0.join("portunus.yaml")).unwrap();
+    let new = folder.0.join("new.yaml");
+    let budget = "budget: { scopes: [{ scope: provider, id: up, max_budget_usd: 7.5, budget_period: daily }] }\n";
+    std::fs::write(&new, format!("{old}{budget}")).unwrap();
+    done(&process, &["config", "put", new.to_str().unwrap()]);
+    let shown = done(&process, &["budgets"]);
+    let line = shown.lines().nth(1).unwrap_or_default();
+    assert!(shown.starts_with("scope ") && line.contains("up") && line.contains("7.5"), "{shown}");
+    let json: serde_json::Value = serde_json::from_str(&done(&process, &["budgets", "--json"])).unwrap();
+    assert_eq!(json["data"][0]["remaining_usd"], "7.5");
+    assert_eq!(done(&process, &["alerts"]), "none\n");
+}
+
+#[test]
 fn keys_teams_usage_and_the_audit_from_a_terminal() {
     let (folder, upstream) = (Folder::new(), MockUpstream::start().unwrap());
     let process = Process::start(&folder, &upstream);
