@@ -15,6 +15,37 @@ async fn a_deployment_in_the_path_wins_over_the_model_in_the_body() {
 }
 
 #[tokio::test]
+async fn r6_a_model_named_twice_is_the_one_in_the_path_for_permission_price_and_provider() {
+    let portunus = Portunus::start().await;
+    let asked = [
+        (
+            "/openai/deployments/up-openai%2Fgpt-4o/chat/completions?api-version=2024-10-21",
+            json!({"model": "echo/echo", "messages": [{"role": "user", "content": "hi"}]}),
+        ),
+        (
+            "/model/up-openai%2Fgpt-4o/converse",
+            json!({"modelId": "echo/echo", "messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
+        ),
+        (
+            "/v1beta/models/up-openai%2Fgpt-4o:generateContent",
+            json!({"model": "models/echo/echo", "contents": [{"role": "user", "parts": [{"text": "hi"}]}]}),
+        ),
+    ];
+    for (models, status) in [("echo/*", 403), ("up-openai/*", 200)] {
+        let (_, secret) = portunus.key_with(|key| key.allowed.models = vec![models.to_owned()]).await;
+        for (path, body) in &asked {
+            let reply = portunus.send(path, &body.to_string(), &[("x-api-key", &secret)]).await;
+            assert_eq!(reply.status, status, "{models} {path}: {}", reply.text());
+        }
+    }
+    assert_eq!(portunus.upstream.requests().len(), asked.len());
+    for request in portunus.upstream.requests() {
+        let sent: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(sent["model"], "gpt-4o");
+    }
+}
+
+#[tokio::test]
 async fn a_body_without_a_model_is_enough_and_streams_too() {
     let portunus = Portunus::start().await;
     let body = json!({"stream": true, "messages": [{"role": "user", "content": "hello there"}]}).to_string();

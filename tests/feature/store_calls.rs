@@ -1,6 +1,10 @@
 //! What a call costs the store, and how soon a changed key is seen.
 
-use domain::{Clock, Timestamp, Usd, time::HandClock};
+use domain::{
+    Clock, Timestamp, Usd,
+    group::{Group, GroupKind},
+    time::HandClock,
+};
 use harness::{
     Portunus, Setup, chat,
     watched::{Seen, Watched},
@@ -129,4 +133,20 @@ async fn m7_r3_a_store_that_does_not_answer_is_503_and_nothing_is_sent() {
     assert!(portunus.upstream.requests().is_empty());
     seen.down(false);
     assert_eq!(portunus.post("/v1/chat/completions", &body).await.status, 200);
+}
+
+#[tokio::test]
+async fn d4_everything_that_says_who_may_call_is_read_as_it_is_now() {
+    let (portunus, seen, _) = watched().await;
+    let team = Group::named(GroupKind::Team, "red", "red", portunus.clock.now());
+    portunus.keys.groups().create(&team).await.unwrap();
+    let (_, secret) = portunus.key_with(|key| key.team_id = Some("red".to_owned())).await;
+    let body = chat("up-openai/gpt-4o", "hi", false);
+    seen.verbs();
+    assert_eq!(portunus.send("/v1/chat/completions", &body, &[("x-api-key", &secret)]).await.status, 200);
+    let asked = seen.text();
+    let reads: Vec<&str> = asked.lines().filter(|line| line.starts_with("Get {")).collect();
+    let of = |name: &str| reads.iter().filter(|read| read.contains(name)).count();
+    assert!(of("KEY#") == 1 && of("GROUP#team#red") == 1, "{asked}");
+    assert!(reads.iter().all(|read| read.contains("consistent: true")), "{asked}");
 }

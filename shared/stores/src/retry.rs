@@ -139,3 +139,85 @@ impl<T: Table> Table for Retrying<T> {
         attempts!(self, self.table.transact(writes), |error: &TableError| matches!(error, TableError::Unavailable(_)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// A table of which every verb meets the same fate, once it was waited for so long.
+    struct Failing {
+        with: TableError,
+        after: Duration,
+        asked: AtomicU32,
+    }
+
+    impl Failing {
+        async fn fail<T>(&self) -> Result<T, TableError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(self.after).await;
+            Err(self.with.clone())
+        }
+    }
+
+    #[async_trait]
+    impl Table for Failing {
+        async fn get(&self, _: &Get) -> Result<Option<Item>, TableError> {
+            self.fail().await
+        }
+
+        async fn put(&self, _: &Put) -> Result<(), TableError> {
+            self.fail().await
+        }
+
+        async fn update(&self, _: &Update) -> Result<Option<Item>, TableError> {
+            self.fail().await
+        }
+
+        async fn delete(&self, _: &Delete) -> Result<(), TableError> {
+            self.fail().await
+        }
+
+        async fn query(&self, _: &Query) -> Result<Page, TableError> {
+            self.fail().await
+        }
+
+        async fn transact(&self, _: &[Write]) -> Result<(), TableError> {
+            self.fail().await
+        }
+    }
+
+    /// How often it is asked, and how long that takes.
+    async fn tried(with: TableError, after: Duration) -> (u32, Duration) {
+        let table = Retrying::new(Failing { with, after, asked: AtomicU32::new(0) });
+        let started = Instant::now();
+        let key = crate::table::Key::new("p", "s");
+        assert!(table.get(&Get::consistent(&"t".into(), key)).await.is_err());
+        (table.table.asked.load(Ordering::SeqCst), started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d3_a_throttle_or_a_conflict_is_met_with_four_attempts_within_800_ms() {
+        for error in [TableError::Throttled, TableError::Conflict, TableError::Unavailable("reset".to_owned())] {
+            for _ in 0..50 {
+                let (asked, took) = tried(error.clone(), Duration::from_millis(5)).await;
+                assert!(asked == 4 && took <= IN_ALL, "{error}: {asked} attempts in {took:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d3_no_attempt_begins_800_ms_after_the_first_and_none_is_waited_for_without_end() {
+        let (asked, took) = tried(TableError::Throttled, Duration::from_millis(500)).await;
+        assert!(asked <= 2 && took < Duration::from_millis(1_300), "{asked} attempts in {took:?}");
+        let (asked, took) = tried(TableError::Throttled, Duration::from_secs(60)).await;
+        assert_eq!((asked, took), (1, ONE_ATTEMPT));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn d3_what_asking_again_cannot_change_is_not_asked_again() {
+        for error in [TableError::ConditionFailed { old: None }, TableError::Invalid("wrong".to_owned())] {
+            assert_eq!(tried(error, Duration::ZERO).await.0, 1);
+        }
+    }
+}
