@@ -72,6 +72,16 @@ impl Embedded {
         self.client.clone()
     }
 
+    /// What DynamoDB would answer over HTTP to a request whose `x-amz-target` and body these are: the status and the body.
+    /// For who serves the engine to other hosts.
+    ///
+    /// # Errors
+    /// [`TableError::Unavailable`]: the engine has stopped.
+    pub async fn exchange(&self, target: &str, body: &[u8]) -> Result<(u16, Vec<u8>), TableError> {
+        let answer = connector::exchange(&self.engine.queue(), target, body).await;
+        answer.map_err(|error| TableError::Unavailable(error.to_string()))
+    }
+
     /// The table on this engine, with its tables made.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub mod embedded;
 pub mod noop;
 /// Trying again, within limits.
 pub mod retry;
+/// What threads share.
+mod sync;
 /// Items, values, requests, and the trait every store speaks.
 pub mod table;
 

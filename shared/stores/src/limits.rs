@@ -214,7 +214,7 @@ impl Limiter {
             return Outcome::Over(Vec::new(), Standing::of(want, &seen, self.clock.now()));
         }
         for _ in 0..ROUNDS {
-            let now = self.clock.now();
+            let (now, mut moment) = (self.clock.now(), self.memory.moment(&want.pk));
             let old = match self.table.update(&write::taking(&self.names, want, &seen, now)).await {
                 Ok(after) => return self.given(want, after.unwrap_or_default(), now).await,
                 Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
@@ -230,12 +230,12 @@ impl Limiter {
             if !due.is_empty() && !cleared {
                 cleared = true;
                 self.clear(due).await;
-                seen = self.memory.image(&want.pk);
+                (moment, seen) = (self.memory.moment(&want.pk), self.memory.image(&want.pk));
             }
             // The clock may have gone on since the write was made: what is judged now must not pass by then.
             let refusals = want.refusals(&seen, now);
             if !refusals.is_empty() {
-                return self.over(want, refusals, &seen, now).await;
+                return self.over(want, refusals, &seen, (moment, now)).await;
             }
         }
         Outcome::Unavailable
@@ -248,9 +248,15 @@ impl Limiter {
         Outcome::Given(want.given(Some(&image), now), Standing::of(want, &image, now))
     }
 
-    async fn over(&self, want: &Want, refusals: Vec<Refusal>, seen: &Image, now: Timestamp) -> Outcome {
+    async fn over(
+        &self,
+        want: &Want,
+        refusals: Vec<Refusal>,
+        seen: &Image,
+        (moment, now): (u64, Timestamp),
+    ) -> Outcome {
         for refusal in &refusals {
-            self.memory.refused(&want.pk, refusal.clone(), now);
+            self.memory.refused(&want.pk, refusal.clone(), moment, now);
         }
         let said = seen.get(mark_of(want.priority));
         if want.priority > Priority::Low && i128::from(now.millis()) - said > MARK_EVERY_MS {

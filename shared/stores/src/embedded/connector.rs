@@ -41,18 +41,25 @@ impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let queue = self.queue.clone();
         HttpConnectorFuture::new(async move {
-            let operation = match read(&request) {
-                Ok(operation) => Box::new(operation),
-                Err(error) => return response(error.status_code(), error.to_json().into_bytes()),
-            };
-            let (reply, answer) = oneshot::channel();
-            queue.send(Job::Run { operation, reply }).map_err(|_| stopped())?;
-            match answer.await.map_err(|_| stopped())? {
-                Ok(answer) => response(200, write(&answer)),
-                Err(error) => response(error.status_code(), error.to_json().into_bytes()),
-            }
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let (status, body) = exchange(&queue, target, request.body().bytes().unwrap_or_default()).await?;
+            response(status, body)
         })
     }
+}
+
+/// What DynamoDB would answer to a request for `target`: the status and the body.
+pub async fn exchange(queue: &Queue, target: &str, body: &[u8]) -> Result<(u16, Vec<u8>), ConnectorError> {
+    let operation = match read(target, body) {
+        Ok(operation) => Box::new(operation),
+        Err(error) => return Ok((error.status_code(), error.to_json().into_bytes())),
+    };
+    let (reply, answer) = oneshot::channel();
+    queue.send(Job::Run { operation, reply }).map_err(|_| stopped())?;
+    Ok(match answer.await.map_err(|_| stopped())? {
+        Ok(answer) => (200, write(&answer)),
+        Err(error) => (error.status_code(), error.to_json().into_bytes()),
+    })
 }
 
 fn stopped() -> ConnectorError {
@@ -65,9 +72,7 @@ fn response(status: u16, body: Vec<u8>) -> Result<HttpResponse, ConnectorError> 
 }
 
 /// The operation that a request's target and body name.
-fn read(request: &HttpRequest) -> Result<Operation, DynoxideError> {
-    let target = request.headers().get("x-amz-target").unwrap_or_default();
-    let body = request.body().bytes().unwrap_or_default();
+fn read(target: &str, body: &[u8]) -> Result<Operation, DynoxideError> {
     Ok(match target.rsplit_once('.').map_or(target, |(_, name)| name) {
         "BatchWriteItem" => Operation::BatchWriteItem(parse(body)?),
         "CreateTable" => Operation::CreateTable(parse(body)?),

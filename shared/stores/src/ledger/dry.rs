@@ -1,14 +1,9 @@
 //! What an instance remembers for a while: lanes found dry, what scopes had left, keys entered for sweeping and how many
 //! lanes they have. Hints only.
 
+use crate::sync::{AtomicU64, Mutex, Ordering};
 use domain::{KeyId, Timestamp, Usd, call::Reservation, limit::ScopeKind};
-use std::{
-    collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::PoisonError};
 
 /// How long a refusal is repeated without asking the table.
 const DRY_MS: u64 = 250;

@@ -2,12 +2,12 @@
 //! form of a write and refuse at once what was just refused; they never admit.
 
 use super::want::Want;
-use crate::table::{Item, Value};
-use domain::{Timestamp, limit::Priority};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+use crate::{
+    sync::Mutex,
+    table::{Item, Value},
 };
+use domain::{Timestamp, limit::Priority};
+use std::{collections::HashMap, sync::PoisonError};
 
 /// How long a refusal for tokens is repeated without asking: another instance may give some back.
 const TOKENS_MS: u64 = 1_000;
@@ -60,6 +60,8 @@ struct Known {
     image: Image,
     at: Timestamp,
     refusals: Vec<(Refusal, Timestamp)>,
+    /// How often something was given back here.
+    freed: u64,
 }
 
 #[derive(Default)]
@@ -77,18 +79,29 @@ impl Memory {
 
     /// Something was given back here: only refusals for requests still hold.
     pub fn freed(&self, pk: &str, now: Timestamp) {
-        self.edit(pk, now, |known| known.refusals.retain(|(refusal, _)| refusal.why == Why::Requests));
+        self.edit(pk, now, |known| {
+            known.freed += 1;
+            known.refusals.retain(|(refusal, _)| refusal.why == Why::Requests);
+        });
     }
 
-    pub fn refused(&self, pk: &str, refusal: Refusal, now: Timestamp) {
+    /// A moment to remember, before the table is asked.
+    pub fn moment(&self, pk: &str) -> u64 {
+        self.with(pk, |known| known.freed).unwrap_or_default()
+    }
+
+    /// Remembers a refusal; one for tokens or places only if nothing was given back since `moment`.
+    pub fn refused(&self, pk: &str, refusal: Refusal, moment: u64, now: Timestamp) {
         let until = match refusal.why {
             Why::Requests => refusal.passes_at,
             Why::Tokens => refusal.passes_at.min(now.plus_millis(TOKENS_MS)),
             Why::Parallel => now.plus_millis(PARALLEL_MS),
         };
         self.edit(pk, now, |known| {
-            known.refusals.retain(|(old, until)| *until > now && old.attribute != refusal.attribute);
-            known.refusals.push((refusal, until));
+            if refusal.why == Why::Requests || known.freed == moment {
+                known.refusals.retain(|(old, until)| *until > now && old.attribute != refusal.attribute);
+                known.refusals.push((refusal, until));
+            }
         });
     }
 
