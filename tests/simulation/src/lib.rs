@@ -22,6 +22,12 @@ pub mod network;
 pub mod ordered;
 /// One seed's history, from the first call to the closed books.
 pub mod story;
+/// Locks and atomics that loom sees, for [`threads`].
+pub mod sync;
+/// Items, for [`threads`].
+pub mod table;
+/// The product's own files of what threads share, with loom's locks and atomics.
+pub mod threads;
 /// What goes wrong, when and for how long.
 pub mod weather;
 /// Time, keys, budgets and limits.

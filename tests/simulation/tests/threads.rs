@@ -1,43 +1,30 @@
 //! What threads share, under every interleaving: loom runs the product's own files, with its locks and atomics in the
 //! place of the standard library's.
 
-#[path = "../../../shared/stores/src/ledger/dry.rs"]
-#[allow(dead_code, reason = "a model runs a part of it")]
-mod dry;
-#[path = "../../../shared/stores/src/limits/gauge.rs"]
-#[allow(dead_code, reason = "a model runs a part of it")]
-mod gauge;
-#[path = "../../../shared/stores/src/limits/memory.rs"]
-#[allow(dead_code, reason = "a model runs a part of it")]
-mod memory;
-#[path = "../../../shared/stores/src/limits/want.rs"]
-#[allow(dead_code, reason = "a model runs a part of it")]
-mod want;
-
-/// What the files above find there in their own crate.
-mod sync {
-    pub use loom::sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    };
-}
-mod table {
-    pub use stores::table::{Item, Value};
-}
-
 use domain::{
     CallId, KeyId, Timestamp, Usd,
     call::Reservation,
     limit::{Priority, Rate, ScopeId, ScopeKind},
 };
-use dry::{Hints, Short};
 use loom::{sync::Arc, thread};
-use memory::{Image, Memory};
-use stores::limits::{Ask, Scoped};
-use sync::Mutex;
-use want::Want;
+use simulation::{
+    sync::Mutex,
+    threads::{
+        Ask, Scoped,
+        dry::{Hints, Short},
+        memory::{Image, Memory},
+        want::Want,
+    },
+};
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+/// Every interleaving of a model in which no thread is interrupted more often: with three threads, all would take for ever.
+fn model(model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(model);
+}
 
 /// What a table knows, that threads ask and tell.
 type Table = Arc<Mutex<i128>>;
@@ -76,21 +63,21 @@ fn free(hints: &Hints, money: &Table) {
 
 #[test]
 fn m2_a_refusal_is_not_remembered_after_money_came_free() {
-    loom::model(|| {
+    model(|| {
         let (hints, money) = (Arc::new(Hints::default()), Table::default());
-        let asking = {
+        let asking = [1, 2].map(|_| {
             let (hints, money) = (hints.clone(), money.clone());
             thread::spawn(move || ask(&hints, &money))
-        };
+        });
         free(&hints, &money);
-        asking.join().unwrap();
+        asking.into_iter().for_each(|one| one.join().unwrap());
         assert!(hints.dry(&wanted(), NOW).is_none(), "refused, and there is money");
     });
 }
 
 #[test]
 fn m2_a_refusal_is_remembered_while_there_is_no_money() {
-    loom::model(|| {
+    model(|| {
         let (hints, money) = (Arc::new(Hints::default()), Table::default());
         let other = {
             let (hints, money) = (hints.clone(), money.clone());
@@ -143,21 +130,21 @@ fn give_back(memory: &Memory, in_flight: &Table) {
 
 #[test]
 fn m19_a_refusal_is_not_remembered_after_a_place_came_free() {
-    loom::model(|| {
+    model(|| {
         let (memory, in_flight) = (Arc::new(Memory::default()), Table::new(Mutex::new(1)));
-        let taking = {
+        let taking = [1, 2].map(|_| {
             let (memory, in_flight) = (memory.clone(), in_flight.clone());
             thread::spawn(move || take(&memory, &in_flight))
-        };
+        });
         give_back(&memory, &in_flight);
-        taking.join().unwrap();
+        taking.into_iter().for_each(|one| one.join().unwrap());
         assert!(memory.refusal(&place(), NOW).is_none(), "refused, and there is a place");
     });
 }
 
 #[test]
 fn m19_a_refusal_is_remembered_while_no_place_is_free() {
-    loom::model(|| {
+    model(|| {
         let (memory, in_flight) = (Arc::new(Memory::default()), Table::new(Mutex::new(1)));
         let other = {
             let (memory, in_flight) = (memory.clone(), in_flight.clone());

@@ -1,0 +1,3 @@
+//! Stands in for the module of this name in `stores`.
+
+pub use stores::table::{Item, Value};
