@@ -105,7 +105,7 @@ impl Ledger {
                             self.tidy(&wanted.lane, &seen).await;
                             return Ok(self.with_remaining(chain, wanted, free).await);
                         }
-                        Lent::Found(_) if searches < SEARCHES => searches += 1,
+                        Lent::Found(_) if searches <= SEARCHES => searches += 1,
                         Lent::Scarce(_) if searches < SEARCHES && backoff.again().await => searches += MET,
                         Lent::Empty(short) | Lent::Found(short) | Lent::Scarce(short) => {
                             self.hints.mark_dry(wanted, short, moment, self.clock.now());

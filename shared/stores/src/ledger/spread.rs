@@ -114,7 +114,7 @@ impl Ledger {
         // Twice what there is reason for: where a key has become hot, calls come faster than they end.
         let wish = u32::try_from(2 * holds.saturating_mul(lanes.into()).div_ceil(MEANT)).unwrap_or(MOST_LANES);
         let most = lanes.saturating_add(room(chain, 1));
-        let wish = wish.clamp(lanes + 1, MOST_LANES).min(most);
+        let wish = wish.min(MOST_LANES).min(most);
         let mut writes = vec![Write::Update(self.counting(&key.id, &seen, wish))];
         if !chain.is_free() {
             // Lanes that cannot be filled would only keep calls from the money in the others.
@@ -266,4 +266,50 @@ pub(super) fn ahead(states: &[ScopeState], lanes: u32, worst: Usd) -> Option<Usd
 /// A lane with less than this is lent more before it is empty.
 pub(super) fn low(worst: Usd) -> Usd {
     worst.saturating_times(CHUNK_CALLS / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{
+        Timestamp, Zone,
+        limit::{Bound, Budget, BudgetMode, ScopeId, ScopeKind},
+        time::Period,
+    };
+
+    fn chain(scopes: usize) -> Chain {
+        let key = VirtualKey::named(KeyId::from("key_a"), "a", Timestamp::default());
+        let budget = Budget { max: Usd::from_pico(1), period: Period::Total };
+        let scope = ScopeId::new(ScopeKind::Team, "t");
+        let bounds = vec![Bound { scope, budget, mode: BudgetMode::Strict, version: 1 }; scopes];
+        Chain::of(&key, &bounds, &Zone::utc(), Timestamp::default())
+    }
+
+    #[test]
+    fn a_transaction_lends_to_as_many_lanes_as_a_hundred_writes_reach() {
+        // Of each lane itself, what it knows of its lenders, and a row with each of them.
+        for (scopes, others, lanes) in
+            [(1, 0, 33), (1, 1, 32), (3, 0, 19), (3, 2, 19), (3, 3, 18), (99, 0, 0), (120, 0, 0)]
+        {
+            assert_eq!(room(&chain(scopes), others), lanes, "{scopes} scopes, {others} others");
+        }
+        assert_eq!(room(&chain(0), 0), MOST_LANES);
+    }
+
+    #[test]
+    fn a_lane_is_lent_ahead_money_of_sixty_four_calls_or_a_part_that_is_worth_it_or_nothing() {
+        let each = |least: i128, lanes, worst| {
+            let state = |available| {
+                let available = Usd::from_pico(available);
+                ScopeState { available, opened: None, spent: Usd::ZERO, search_after: None }
+            };
+            ahead(&[state(least), state(1_000_000)], lanes, Usd::from_pico(worst)).map(Usd::pico)
+        };
+        assert_eq!(each(1_000_000, 1, 10), Some(640));
+        assert_eq!([each(2_560, 1, 10), each(2_559, 1, 10)], [Some(160), None], "a sixteenth");
+        assert_eq!([each(3_200, 10, 10), each(3_199, 10, 10)], [Some(160), None], "half of it, in ten parts");
+        assert_eq!([each(2_560, 8, 10), each(100_000, 1, 0), each(-1, 1, 10)], [Some(160), None, None]);
+        assert_eq!(ahead(&[], 1, Usd::from_pico(10)), None);
+        assert_eq!(low(Usd::from_pico(10)), Usd::from_pico(320));
+    }
 }

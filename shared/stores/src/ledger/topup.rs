@@ -59,7 +59,7 @@ impl Ledger {
             let have = free(&seen, &wanted.window);
             match self.borrow(&chain, &wanted, &Purpose::Move(reservation), have).await? {
                 Lent::Held { free } => return Ok(self.with_remaining(&chain, &wanted, free).await),
-                Lent::Found(_) if searches < SEARCHES => searches += 1,
+                Lent::Found(_) if searches <= SEARCHES => searches += 1,
                 Lent::Scarce(_) if searches < SEARCHES && backoff.again().await => searches += MET,
                 Lent::Empty(short) | Lent::Found(short) | Lent::Scarce(short) => {
                     return Err(spent(short, &chain, worst_case));

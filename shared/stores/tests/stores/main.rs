@@ -19,6 +19,7 @@ mod harness;
 mod hot;
 mod journals;
 mod keys;
+mod lanes;
 mod later;
 mod ledger;
 mod limited;

@@ -66,6 +66,11 @@ impl Moody {
         self.moods.lock().unwrap().clear();
     }
 
+    /// So many moods have not been met.
+    pub fn left(&self) -> usize {
+        self.moods.lock().unwrap().len()
+    }
+
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }

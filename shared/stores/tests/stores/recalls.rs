@@ -11,6 +11,7 @@ use domain::{
     time::Period,
 };
 use stores::{
+    TableError,
     ledger::{Ledger, Refusal},
     table::{Get, Item, Key},
 };
@@ -91,11 +92,14 @@ async fn m2_what_is_of_no_use_stays_where_it_is_and_serves_smaller_calls() {
 
 #[tokio::test]
 async fn m2_last_one_takes_all_that_lies_idle_and_goes_beyond_by_the_rest() {
-    let (_, store, ledger) = Moody::ledger();
+    let (moody, store, ledger) = Moody::ledger();
     let bounds = team(BudgetMode::LastOne);
     assert!(hold(&store, &ledger, "a", "0.5", &bounds).await.is_ok());
     idle(&store, &ledger, "b", "0.5", &bounds).await;
+    let before = moody.requests();
     assert!(hold(&store, &ledger, "d", "0.6", &bounds).await.is_ok());
+    // Its lane, the scope, its loans, two lanes, what one gives back, the scope, the loan, the row to sweep by.
+    assert_eq!(moody.requests() - before, 9);
     assert_eq!(left(&store, ["b"]).await, [Usd::ZERO]);
     assert!(hold(&store, &ledger, "e", "0.01", &bounds).await.is_err());
 }
@@ -140,6 +144,24 @@ async fn m16_money_of_a_day_that_is_over_comes_back_for_the_month_also_from_a_la
     assert_eq!(left(&store, ["days"]).await, [usd("0.8")], "two days, none of them closed yet");
     assert!(hold(&store, &ledger, "rest", "1", &[month]).await.is_ok());
     assert_eq!(left(&store, ["days"]).await, [Usd::ZERO]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d3_who_meets_others_at_a_lane_looks_three_times_and_not_for_ever() {
+    for (conflicts, admitted, met) in [(1, true, 1), (2, true, 2), (60, false, 3)] {
+        for tops_up in [false, true] {
+            let (moody, store, ledger) = Moody::ledger();
+            let bounds = team(BudgetMode::Strict);
+            let held = hold(&store, &ledger, "a", "0.1", &bounds).await.unwrap();
+            idle(&store, &ledger, "b", "0.9", &bounds).await;
+            moody.next(conflicts, Verb::Transact, Mood::Refuses(TableError::Conflict));
+            let outcome = match tops_up {
+                true => ledger.top_up(&held, &key("a", None), &bounds, usd("0.5")).await,
+                false => hold(&store, &ledger, "a", "0.5", &bounds).await,
+            };
+            assert_eq!((outcome.is_ok(), conflicts - moody.left()), (admitted, met), "top-up: {tops_up}");
+        }
+    }
 }
 
 /// So many keys hold a twentieth each; what a refusal then asks.
@@ -194,7 +216,7 @@ async fn u5_after_a_search_that_found_something_or_met_others_the_next_may_come_
         let held = trial.reserve_under(&ledger, &key("crowd_5", None), &bounds, store.now()).await.unwrap();
         ledger.release(&held, &record(&held.call, Usd::ZERO)).await.unwrap();
         if contended {
-            moody.next(1, Verb::Transact, Mood::Refuses(stores::TableError::Conflict));
+            moody.next(1, Verb::Transact, Mood::Refuses(TableError::Conflict));
         }
         // No time passes here: who met others is refused before the next may search.
         assert_eq!(hold(&store, &ledger, "one_more", "0.04", &bounds).await.is_ok(), !contended);

@@ -133,6 +133,10 @@ fn team(max: &str, version: u64) -> Bound {
     Bound { scope: ScopeId::new(ScopeKind::Team, "troubles"), budget, mode: BudgetMode::Strict, version }
 }
 
+fn other_team(max: &str) -> Bound {
+    Bound { scope: ScopeId::new(ScopeKind::Team, "other"), ..team(max, 1) }
+}
+
 #[tokio::test(start_paused = true)]
 async fn m5_a_hold_that_cannot_be_freed_is_left_to_its_lease_and_contention_is_waited_out() {
     let cases = [(1, TableError::Conflict, "0"), (EVER, TableError::Throttled, "0.01"), (1, silence(), "0.01")];
@@ -246,6 +250,59 @@ async fn m6_an_admission_that_succeeds_expires_what_it_saw_beside_it() {
     let held = Trial::new("beside_2", "0.1").reserve(&ledger, &key, store.now()).await.unwrap();
     let spend = ledger.spend(&key, store.now()).await.unwrap();
     assert_eq!(spend, Spend { settled: lost.ambiguous, reserved: held.worst_case });
+}
+
+#[tokio::test(start_paused = true)]
+async fn m15_a_first_loan_that_others_are_at_work_on_is_left_to_the_first_call() {
+    let (moody, store, ledger) = Moody::ledger();
+    let key = key("left_to_it", Some("100"));
+    moody.next(EVER, Verb::Transact, Mood::Refuses(TableError::Conflict));
+    assert!(ledger.open_key(&key, &key.bounds(), store.now()).await.is_ok());
+    moody.calms();
+    moody.next(1, Verb::Transact, Mood::Refuses(silence()));
+    assert!(ledger.open_key(&key, &key.bounds(), store.now()).await.is_err());
+}
+
+#[tokio::test]
+async fn m7_a_call_without_a_budget_that_its_lane_refuses_for_no_reason_is_not_admitted() {
+    let (moody, store, ledger) = Moody::ledger();
+    moody.next(1, Verb::Update, Mood::Refuses(TableError::ConditionFailed { old: None }));
+    let refused = Trial::new("no_reason", "0.1").reserve(&ledger, &key("no_reason", None), store.now()).await;
+    assert_eq!(refused, Err(Refusal::Unavailable));
+}
+
+#[tokio::test]
+async fn m9_a_top_up_of_what_somebody_else_topped_up_stops_at_once_and_none_may_wait() {
+    let (moody, store, ledger) = Moody::ledger();
+    let key = key("topped", Some("100"));
+    let first = Trial::new("topped_0", "0.1").reserve(&ledger, &key, store.now()).await.unwrap();
+    ledger.release(&first, &record(&first.call, Usd::ZERO)).await.unwrap();
+    let held = Trial::new("topped_1", "0.1").reserve(&ledger, &key, store.now()).await.unwrap();
+    assert!(held.may_wait);
+    let more = ledger.top_up(&held, &key, &key.bounds(), usd("0.1")).await.unwrap();
+    assert!(!more.may_wait);
+    let before = moody.requests();
+    let refused = ledger.top_up(&held, &key, &key.bounds(), usd("0.3")).await;
+    assert_eq!((refused, moody.requests() - before), (Err(Refusal::Unavailable), 1));
+}
+
+#[tokio::test]
+async fn m9_a_move_in_one_write_gives_the_lane_back_what_it_held_of_the_first_budget() {
+    let (_, store, ledger) = Moody::ledger();
+    let (key, first, second) = (key("moving", None), [team("100", 1)], [other_team("100")]);
+    for (n, bounds) in [&first, &second].into_iter().enumerate() {
+        let held =
+            Trial::new(format!("moving_{n}"), "0.1").reserve_under(&ledger, &key, bounds, store.now()).await.unwrap();
+        ledger.release(&held, &record(&held.call, Usd::ZERO)).await.unwrap();
+    }
+    let free = async || -> Vec<Usd> {
+        let lane = lane(&store, &key, 0).await;
+        lane.iter().filter(|(name, _)| name.starts_with("a:")).filter_map(|(name, _)| lane.money(name)).collect()
+    };
+    let before: Usd = free().await.into_iter().sum();
+    let held = Trial::new("moving", "0.1").reserve_under(&ledger, &key, &first, store.now()).await.unwrap();
+    let moved = ledger.top_up(&held, &key, &second, usd("0.1")).await.unwrap();
+    assert_eq!(free().await.into_iter().sum::<Usd>(), before.saturating_sub(moved.worst_case));
 }
 
 #[tokio::test]
