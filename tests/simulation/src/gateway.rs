@@ -65,7 +65,7 @@ pub async fn run(world: Arc<World>, name: String) -> turmoil::Result {
             tokio::task::spawn_local(Rc::clone(&gateway).call(call));
         }
         sleep(dice.millis(100..1_500)).await;
-        gateway.ledger.mend(2).await;
+        tokio::join!(gateway.ledger.mend(2), gateway.ledger.mend(2));
         if dice.one_in(60) || (gateway.world.is_closing() && dice.one_in(20)) {
             gateway.ledger.sweep(gateway.clock.now()).await.ok();
         }
@@ -163,7 +163,8 @@ impl Gateway {
                 _ => self.ledger.settle(&held, &record).await,
             }
         };
-        let outcome = if dice.one_in(6) {
+        let twice = dice.one_in(6);
+        let outcome = if twice {
             let (one, two) = tokio::join!(once(), once());
             one.or(two)
         } else {
@@ -171,7 +172,13 @@ impl Gateway {
         };
         match outcome {
             Ok(settled) => self.note(&held.call, |entry| entry.heard = Some(settled)),
-            Err(_) => self.ledger.postpone(Gap { reservation: held, key: Arc::clone(key), record }),
+            Err(_) => {
+                let gap = Gap { reservation: held, key: Arc::clone(key), record };
+                if twice {
+                    self.ledger.postpone(gap.clone());
+                }
+                self.ledger.postpone(gap);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! DynamoDB's protocol over simulated connections, one per request: the SDK's HTTP client, and the host of the table.
 
+use crate::dice::Dice;
 use aws_sdk_dynamodb::{
     Client,
     config::{
@@ -86,20 +87,35 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-/// The table's host: answers every request that arrives, whether or not somebody still waits.
-pub async fn serve(engine: Arc<Embedded>) -> turmoil::Result {
+/// How a request fares at its host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    /// The connection breaks, and nothing is done.
+    Unread,
+    /// It breaks when all is done [M8].
+    Unanswered,
+}
+
+/// The table's host: answers requests that arrive, whether or not somebody still waits; a few connections break.
+pub async fn serve(engine: Arc<Embedded>, mut dice: Dice) -> turmoil::Result {
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         let engine = Arc::clone(&engine);
+        let fate = match dice.within(0..100) {
+            0 => Fate::Unread,
+            1 | 2 => Fate::Unanswered,
+            _ => Fate::Answered,
+        };
         tokio::task::spawn_local(async move {
             // A connection that breaks is its client's trouble.
-            tokio::time::timeout(PATIENCE, answer(stream, &engine)).await.ok();
+            tokio::time::timeout(PATIENCE, answer(stream, &engine, fate)).await.ok();
         });
     }
 }
 
-async fn answer(mut stream: TcpStream, engine: &Embedded) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, engine: &Embedded, fate: Fate) -> io::Result<()> {
     let mut received = Vec::new();
     let request = loop {
         if let Some((head, body)) = parts(&received) {
@@ -109,8 +125,14 @@ async fn answer(mut stream: TcpStream, engine: &Embedded) -> io::Result<()> {
             return Ok(());
         }
     };
+    if fate == Fate::Unread {
+        return Ok(());
+    }
     // The engine has a thread of its own, which this one waits for: simulated time stands still meanwhile.
     let answer = futures::executor::block_on(engine.exchange(request.0, request.1));
+    if fate == Fate::Unanswered {
+        return Ok(());
+    }
     let (status, body) = answer.map_err(io::Error::other)?;
     let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(&[head.as_bytes(), &body].concat()).await?;

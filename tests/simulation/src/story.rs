@@ -2,6 +2,7 @@
 
 use crate::{
     books::Count,
+    dice::Dice,
     gateway::{self, LEASE_MS, record},
     network,
     weather::Weather,
@@ -72,7 +73,11 @@ pub fn tell(seed: u64) -> Told {
         .tcp_capacity(65_536)
         .enable_random_order()
         .build();
-    sim.host(network::TABLE, move || network::serve(Arc::clone(&engine)));
+    let started = std::cell::Cell::new(0);
+    sim.host(network::TABLE, move || {
+        started.set(started.get() + 1);
+        network::serve(Arc::clone(&engine), Dice::of(seed, &format!("table {}", started.get())))
+    });
     let gateways: Vec<String> = (0..GATEWAYS).map(|number| format!("gateway{number}")).collect();
     for name in &gateways {
         let (world, name) = (Arc::clone(&world), name.clone());
