@@ -143,7 +143,8 @@ impl Ledger {
         update.name("#a", free_name(&hold.window)).value(":refund", hold.worst.saturating_sub(cost))
     }
 
-    /// A late ending corrects what expiry charged, once.
+    /// A late ending corrects what expiry charged, once. What it comes to above that nothing can stop; a lane that has not
+    /// so much free owes it, and pays when it borrows again or its window is closed.
     async fn correct(&self, old: CallItem, ours: CallItem) -> Result<Settled, LedgerError> {
         let ours = CallItem { first_cost: old.first_cost, held: old.held, window: old.window.clone(), ..ours };
         let difference = ours.record.cost.saturating_sub(old.first_cost);
