@@ -134,3 +134,16 @@ async fn e1_another_host_is_never_asked() {
     }
     assert_eq!(server.heads().len(), 0);
 }
+
+#[test]
+fn what_could_be_a_token_is_told_by_its_shape_and_what_is_judged_by_configuration() {
+    let (jwt, key) = (Secret::new("eyJ.eyJ.x"), Secret::new("sk-ptn-x"));
+    assert!(Tokens::could_take(&token('a')) && Tokens::could_take(&jwt) && !Tokens::could_take(&key));
+    let text = "identity:
+  iam:
+    audience: portunus.example.com
+    principals: [{ arn: \"arn:aws:iam::123456789012:user/ann\", user: ann, models: [\"*\"] }]
+";
+    let tokens = Tokens::under(&load("p.yaml", text, &ProcessEnv).unwrap());
+    assert!(tokens.takes(&token('a')) && !tokens.takes(&jwt));
+}
