@@ -145,23 +145,3 @@ def test_an_unparsable_host_is_an_answer_and_not_an_invocation_error(stack, key)
     with stack.start() as router:
         answer = router.invoke(asked)
     assert answer.error is None and answer.status == 200, answer.body
-
-
-def test_x6_a_provider_key_that_was_rotated_loses_no_call_of_an_instance_that_runs_on(stack, key, slow):
-    secrets, name = stack.emulator.client("secretsmanager"), stack.environment["PORTUNUS_SECRETS_PREFIX"] + "/here"
-    secrets.create_secret(Name=name, SecretString=json.dumps({"api_key": "first"}))
-    stack.configure("# not ${secret:no/such/secret}\n" + slow.configured_with("${secret:" + name + "#api_key}"))
-    slow.seconds, slow.wanted = 0, "first"
-    with stack.start() as router:
-        ask = lambda: router.invoke(with_key(event("function-url-chat.json"), key, CHAT | {"model": "slow"}))
-        assert ask().status == 200
-        secrets.put_secret_value(SecretId=name, SecretString=json.dumps({"api_key": "second"}))
-        slow.wanted = "second"
-        answers = [ask() for _ in range(3)]
-        assert [answer.status for answer in answers] == [200] * 3, answers[0].body
-        assert slow.shown == ["Bearer first"] * 2 + ["Bearer second"] * 3, "one refusal, one more attempt, then the new key"
-        slow.wanted = "third"  # which the secret does not say
-        wrong = ask()
-        assert wrong.status == 502 and b"provider_auth" in wrong.body
-        assert slow.shown[5:] == ["Bearer second"] * 2, "one attempt more, and the secret is not read again within 30 seconds"
-    assert stack.holds() == []

@@ -22,10 +22,6 @@ class SlowUpstream:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                shown = self.headers["authorization"]
-                upstream.shown.append(shown)
-                if upstream.wanted and shown != f"Bearer {upstream.wanted}":
-                    return self.refuse()
                 (self.stream if body.get("stream") else self.whole)(body["model"])
 
             def whole(self, model):
@@ -37,14 +33,6 @@ class SlowUpstream:
                     }
                 ).encode()
                 self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def refuse(self):
-                answer = b'{"error":{"message":"Incorrect API key provided","type":"invalid_request_error"}}'
-                self.send_response(401)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()
@@ -77,15 +65,9 @@ class SlowUpstream:
                     self.close_connection = True
 
         self.over = threading.Event()
-        self.wanted = None  # the one API key that is taken; without it any is
-        self.shown = []  # the Authorization of every request
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def configured_with(self, api_key: str) -> str:
-        """The same `portunus.yaml` with another `api_key`."""
-        return self.configuration.replace("api_key: none", f'api_key: "{api_key}"')
 
     @property
     def configuration(self) -> str:
