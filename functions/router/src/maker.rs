@@ -19,7 +19,7 @@ pub struct Maker {
     pub settings: Settings,
     pub keys: Arc<Keys>,
     pub ledger: Arc<Ledger>,
-    /// Of the configuration that was read last.
+    /// Of the configuration that a gateway was last made of.
     version: AtomicU64,
 }
 
@@ -35,7 +35,6 @@ impl Maker {
     pub async fn gateway(&self) -> Result<Gateway, Error> {
         // The version first: a configuration that is put meanwhile is then read again, never missed.
         let version = self.settings.version().await?;
-        self.version.store(version, Ordering::Relaxed);
         let stored = settings::in_force(&self.settings, self.stack.clock.now()).await?;
         let (config, rotation) = settings::load(&stored, &self.stack.secrets).await?;
         let (dialer, config) = (Dialer::new(&config.egress)?, Arc::new(Config { version, ..config }));
@@ -43,6 +42,8 @@ impl Maker {
         let providers = Arc::new(Providers::build_renewing(&config, &dialer, &self.stack.aws, renewal).await?);
         let responses = Responses::new(self.stack.table.clone(), &self.stack.names);
         let gateway = Gateway::new(config, providers, self.keys.clone(), self.ledger.clone(), self.stack.clock.clone());
+        // Only now: what cannot be had at this moment is tried again at the next look.
+        self.version.store(version, Ordering::Relaxed);
         Ok(gateway.with_responses(responses))
     }
 }

@@ -3,9 +3,10 @@
 use crate::Gateway;
 use async_trait::async_trait;
 use std::{
-    sync::{Arc, Mutex, PoisonError, RwLock, TryLockError},
+    sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
+use tokio::sync::Mutex;
 
 /// Where another gateway comes from.
 #[async_trait]
@@ -25,6 +26,7 @@ pub struct Live {
 struct Looking {
     source: Arc<dyn Source>,
     every: Duration,
+    /// When it was last asked. Held by the one call that asks, so that an older answer never replaces a newer one.
     last: Mutex<Instant>,
 }
 
@@ -44,10 +46,13 @@ impl Live {
     /// The gateway for the next call.
     pub async fn current(&self) -> Arc<Gateway> {
         if let Some(looking) = &self.source
-            && looking.is_due()
-            && let Some(newer) = looking.source.newer().await
+            && let Ok(mut last) = looking.last.try_lock()
+            && last.elapsed() >= looking.every
         {
-            self.replace(Arc::new(newer));
+            *last = Instant::now();
+            if let Some(newer) = looking.source.newer().await {
+                self.replace(Arc::new(newer));
+            }
         }
         self.gateway.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -55,21 +60,5 @@ impl Live {
     /// From the next call on, this one.
     pub fn replace(&self, gateway: Arc<Gateway>) {
         *self.gateway.write().unwrap_or_else(PoisonError::into_inner) = gateway;
-    }
-}
-
-impl Looking {
-    /// Is it time to ask? True for one caller only.
-    fn is_due(&self) -> bool {
-        let mut last = match self.last.try_lock() {
-            Ok(last) => last,
-            Err(TryLockError::Poisoned(last)) => last.into_inner(),
-            Err(TryLockError::WouldBlock) => return false,
-        };
-        let due = last.elapsed() >= self.every;
-        if due {
-            *last = Instant::now();
-        }
-        due
     }
 }
