@@ -6,12 +6,13 @@
 
 mod gauge;
 mod memory;
+mod spread;
 mod want;
 mod write;
 
 use crate::{
     retry::Backoff,
-    table::{Item, Names, Table, TableError},
+    table::{Get, Item, Key, Names, Table, TableError},
 };
 use domain::{
     CallId, Timestamp,
@@ -21,6 +22,7 @@ use domain::{
 use futures::future::join_all;
 use gauge::Counts;
 use memory::{Image, Memory, Refusal, Why};
+use spread::ASKED;
 use std::sync::Arc;
 use want::{Given, Mark, Want, mark_of, nanos};
 use write::Used;
@@ -132,24 +134,24 @@ impl Limiter {
     /// # Errors
     /// [`Refused`]; after it nothing is taken.
     pub async fn take(&self, ask: &Ask<'_>) -> Result<Taken, Refused> {
-        let wants: Vec<Want> = ask.scopes.iter().map(|scoped| Want::of(scoped, ask)).collect();
+        let wants: Vec<Want> = ask.scopes.iter().flat_map(|scoped| Want::all_of(scoped, ask)).collect();
         if let Some(refused) = self.known_refusal(&wants) {
             return Err(refused);
         }
-        let outcomes = join_all(wants.iter().map(|want| self.take_one(want))).await;
+        let outcomes = join_all(wants.iter().map(|want| self.take_somewhere(want))).await;
         self.joined(&wants, outcomes).await
     }
 
     /// How the limits stand as far as this instance knows, without asking the store.
     pub fn standing(&self, ask: &Ask<'_>) -> Standing {
-        let wants: Vec<Want> = ask.scopes.iter().map(|scoped| Want::of(scoped, ask)).collect();
+        let wants: Vec<Want> = ask.scopes.iter().flat_map(|scoped| Want::all_of(scoped, ask)).collect();
         self.known_standing(&wants)
     }
 
     /// The call has ended and used so many tokens.
     pub async fn settle(&self, taken: &Taken, tokens: u64) {
         let lasting = taken.given.iter().filter(|given| given.mark.lasting);
-        join_all(lasting.map(|given| self.give_back(given, Used::Tokens(tokens)))).await;
+        join_all(lasting.map(|given| self.give_back(given, Used::Tokens(given.piece.share(tokens))))).await;
     }
 
     /// The call was not made after all: everything is given back.
@@ -196,7 +198,8 @@ impl Limiter {
             let standing = self.known_standing(wants);
             return Some(Refused::Over { what, retry_after_ms: None, own: want.own, standing });
         }
-        let refusals = enforced().filter_map(|want| Some((want.own, self.memory.refusal(want, now)?))).collect();
+        let refusals =
+            enforced().filter_map(|want| Some((want.own, self.memory.refusal(&want.home, want, now)?))).collect();
         refused(refusals, self.known_standing(wants), now)
     }
 
@@ -206,11 +209,28 @@ impl Limiter {
         all.fold(Standing::default(), Standing::tighter)
     }
 
+    /// Takes of the part that the call belongs to, or of another if that is used up.
+    async fn take_somewhere(&self, want: &Want) -> Outcome {
+        let mut outcome = self.take_one(want).await;
+        let known = |want: &Want| self.memory.refusal(&want.pk, want, self.clock.now()).is_some();
+        for other in want.elsewhere().filter(|other| !known(other)).take(ASKED - 1) {
+            if !matches!(outcome, Outcome::Over(..)) {
+                break;
+            }
+            outcome = self.take_one(&other).await;
+        }
+        if let (Outcome::Over(refusals, _), false) = (&outcome, want.part.is_whole()) {
+            let now = self.clock.now();
+            refusals.iter().for_each(|refusal| self.memory.refused(&want.home, refusal.clone(), now));
+        }
+        outcome
+    }
+
     async fn take_one(&self, want: &Want) -> Outcome {
         let mut seen = self.memory.image(&want.pk);
         let mut backoff = Backoff::of(ROUNDS);
         let mut cleared = false;
-        if want.observe && self.memory.refusal(want, self.clock.now()).is_some() {
+        if want.observe && self.memory.refusal(&want.pk, want, self.clock.now()).is_some() {
             return Outcome::Over(Vec::new(), Standing::of(want, &seen, self.clock.now()));
         }
         for _ in 0..ROUNDS {
@@ -218,7 +238,10 @@ impl Limiter {
             let old = match self.table.update(&write::taking(&self.names, want, &seen, now)).await {
                 Ok(after) => return self.given(want, after.unwrap_or_default(), now).await,
                 Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
-                Err(error) if error.is_contention() && backoff.again().await => continue,
+                Err(error) if error.is_contention() && backoff.again().await => match self.look(want).await {
+                    Some(item) => item,
+                    None => continue,
+                },
                 Err(error) => return self.lost(want, now, &error).await,
             };
             seen = Image::of(&old);
@@ -239,6 +262,12 @@ impl Limiter {
             }
         }
         Outcome::Unavailable
+    }
+
+    /// An item that is written too often is read: whoever it refuses had better not write to learn it.
+    async fn look(&self, want: &Want) -> Option<Item> {
+        let read = Get::consistent(&self.names.quotas, Key::new(&want.pk, "LIMIT"));
+        self.table.get(&read).await.ok().flatten()
     }
 
     async fn given(&self, want: &Want, after: Item, now: Timestamp) -> Outcome {
@@ -289,7 +318,8 @@ impl Limiter {
             match self.table.update(&update).await {
                 Ok(after) => {
                     self.memory.learn(&given.pk, &Image::of(&after.unwrap_or_default()), now);
-                    return self.memory.freed(&given.pk, now);
+                    self.memory.freed(&given.pk, now);
+                    return self.memory.freed(&given.home, now);
                 }
                 Err(TableError::ConditionFailed { old: Some(item) }) if given.mark.is_in(&item) => {
                     seen = Image::of(&item);
@@ -324,7 +354,9 @@ impl Standing {
         for gauge in &want.gauges {
             let (remaining, reset) = gauge.left(image.get(&gauge.attribute()), nanos(now), share);
             let reset_ms = u64::try_from((reset + 999_999) / 1_000_000).unwrap_or_default();
-            let figures = Some(Figures { limit: gauge.per_minute, remaining, reset_ms });
+            // What one part has left, all are taken to have.
+            let remaining = remaining.saturating_mul(gauge.part.of.into()).min(gauge.limit);
+            let figures = Some(Figures { limit: gauge.limit, remaining, reset_ms });
             standing = standing.tighter(match gauge.counts {
                 Counts::Requests => Self { requests: figures, tokens: None },
                 Counts::Tokens => Self { requests: None, tokens: figures },

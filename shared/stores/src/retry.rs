@@ -36,12 +36,14 @@ impl Backoff {
         if self.attempt >= self.attempts {
             return false;
         }
-        let pause = jitter(Duration::from_millis(20) * (1 << self.attempt.min(4)));
-        self.attempt += 1;
-        if self.started.elapsed() + pause > IN_ALL {
+        let left = IN_ALL.saturating_sub(self.started.elapsed());
+        if left.is_zero() {
             return false;
         }
-        tokio::time::sleep(pause).await;
+        let pause = jitter(Duration::from_millis(20) * (1 << self.attempt.min(4)));
+        self.attempt += 1;
+        // The last attempt is made when there is no time for another.
+        tokio::time::sleep(pause.min(left)).await;
         true
     }
 }
@@ -123,7 +125,8 @@ impl<T: Table> Table for Retrying<T> {
     }
 
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {
-        attempts!(self, self.table.update(update), TableError::is_passing)
+        let again = |error: &TableError| error.is_passing() && !(update.yields && error.is_contention());
+        attempts!(self, self.table.update(update), again)
     }
 
     async fn delete(&self, delete: &Delete) -> Result<(), TableError> {

@@ -7,6 +7,8 @@ use std::{collections::HashMap, sync::PoisonError};
 
 /// How long a refusal is repeated without asking the table.
 const DRY_MS: u64 = 250;
+/// How long a key's lanes are taken to be crowded.
+const CROWDED_MS: u64 = 10_000;
 /// How long a scope's figure serves for what is reported as remaining.
 const SEEN_MS: u64 = 10_000;
 /// Beyond so many entries, old ones are dropped.
@@ -22,6 +24,8 @@ pub struct Hints {
     entered: Mutex<HashMap<KeyId, (u64, u32)>>,
     /// How many lanes a key was seen to have.
     lanes: Mutex<HashMap<KeyId, u32>>,
+    /// When a key's lanes were found crowded, and there was no money for more.
+    crowded: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
 /// A refusal, as it is remembered.
@@ -110,6 +114,20 @@ impl Hints {
         }
         let known = known.entry(key.clone()).or_default();
         *known = lanes.max(*known);
+    }
+
+    /// The key's lanes carry more than they are meant to, and cannot be made more.
+    pub fn crowd(&self, key: &KeyId, now: Timestamp) {
+        let mut crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        if crowded.len() > ENTRIES {
+            crowded.retain(|_, at| now.millis_since(*at) < CROWDED_MS);
+        }
+        crowded.insert(key.clone(), now);
+    }
+
+    pub fn is_crowded(&self, key: &KeyId, now: Timestamp) -> bool {
+        let crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        crowded.get(key).is_some_and(|at| now.millis_since(*at) < CROWDED_MS)
     }
 
     /// How many lanes the key was seen to have; none if it was not looked at.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     calls::bare_record,
     retry::Backoff,
-    table::{Item, Returns, TableError, Update},
+    table::{Get, Item, Returns, TableError, Update},
 };
 use domain::{
     Timestamp, Usd,
@@ -61,22 +61,30 @@ impl Ledger {
     /// Admits on the lane that `wanted` names, or on a better one, which it then names.
     async fn admit(&self, ask: &Ask<'_>, chain: &Chain, wanted: &mut Reservation) -> Result<Reservation, Refusal> {
         let mut backoff = Backoff::of(ROUNDS);
-        let (mut may_move, mut may_warm, mut searches) = (ask.key.limits.max_parallel.is_none(), true, 0);
+        let crowded = self.hints.is_crowded(&ask.key.id, self.clock.now());
+        let mut may_move = ask.key.limits.max_parallel.is_none() && !crowded;
+        let (mut may_warm, mut searches, mut look) = (true, 0, crowded);
         loop {
             if wanted.lease_until.millis() < self.clock.now().millis() + LEAST_LEASE_MS {
                 return Err(Refusal::Unavailable);
             }
             let moment = self.hints.moment();
-            let seen = match self.table.update(&self.taking(ask, chain, wanted, may_move)).await {
-                Ok(before) => return Ok(self.admitted(ask, chain, wanted, before.unwrap_or_default()).await),
-                Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
-                Err(error) if error.is_contention() && backoff.again().await => {
-                    if error == TableError::Throttled && std::mem::take(&mut may_move) {
-                        *wanted = Box::pin(self.better_lane(ask, chain, wanted, None)).await;
+            let poor = if look { Box::pin(self.poor_lane(chain, wanted)).await } else { None };
+            // Whoever comes back looks before it writes.
+            look = true;
+            let seen = match poor {
+                Some(lane) => lane,
+                None => match self.table.update(&self.taking(ask, chain, wanted, may_move)).await {
+                    Ok(before) => return Ok(self.admitted(ask, chain, wanted, before.unwrap_or_default()).await),
+                    Err(TableError::ConditionFailed { old }) => old.unwrap_or_default(),
+                    Err(error) if error.is_contention() && backoff.again().await => {
+                        if error == TableError::Throttled && std::mem::take(&mut may_move) {
+                            *wanted = Box::pin(self.better_lane(ask, chain, wanted, None)).await;
+                        }
+                        continue;
                     }
-                    continue;
-                }
-                Err(error) => return Err(unavailable(&error)),
+                    Err(error) => return Err(unavailable(&error)),
+                },
             };
             self.learn(&ask.key.id, &seen);
             match self.judge(ask, wanted, &seen, may_move) {
@@ -119,6 +127,14 @@ impl Ledger {
         }
     }
 
+    /// The lane, if it has too little for the call. A write that fails costs what one that does not costs, and a lane with
+    /// many calls in flight bears few of them: to look is cheap.
+    async fn poor_lane(&self, chain: &Chain, wanted: &Reservation) -> Option<Item> {
+        let read = Get::consistent(&self.names.quotas, lane_key(&wanted.lane));
+        let lane = self.table.get(&read).await.ok().filter(|_| !chain.is_free())?.unwrap_or_default();
+        lane::free(&lane, &chain.code).is_none_or(|free| free < wanted.worst_case).then_some(lane)
+    }
+
     /// The one write of an admission. A call that may go elsewhere leaves a crowded lane alone.
     fn taking(&self, ask: &Ask<'_>, chain: &Chain, wanted: &Reservation, may_move: bool) -> Update {
         let full = ask.key.limits.max_parallel.map(u64::from).or(may_move.then_some(FULL));
@@ -135,6 +151,7 @@ impl Ledger {
         let update = Update::new(&self.names.quotas, lane_key(&wanted.lane), expression)
             .when(condition)
             .returning(Returns::Old)
+            .yielding()
             .name("#h", hold_name(&wanted.call))
             .name("#n", "n")
             .value(":hold", Hold::of(wanted).text())

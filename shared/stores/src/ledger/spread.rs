@@ -97,7 +97,12 @@ impl Ledger {
         {
             self.spread(ask.key, chain, wanted.worst_case, holds.unwrap_or(2 * MEANT)).await.ok();
         }
-        Reservation { lane: lane::lane_of(&ask.key.id, self.lanes(ask.key), ask.call), ..wanted.clone() }
+        let lanes = self.lanes(ask.key);
+        let own = lane::lane_of(&ask.key.id, lanes, ask.call);
+        // Whoever was throttled in the call's own lane had better ask the one beside it.
+        let stays = holds.is_none() && own == wanted.lane;
+        let lane = if stays { lane::lane(&ask.key.id, (lane::number(&own) + 1) % lanes.max(1)) } else { own };
+        Reservation { lane, ..wanted.clone() }
     }
 
     /// Gives a key as many lanes as calls in flight call for, `holds` being those of one lane.
@@ -118,7 +123,10 @@ impl Ledger {
         let mut writes = vec![Write::Update(self.counting(&key.id, &seen, wish))];
         if !chain.is_free() {
             // Lanes that cannot be filled would only keep calls from the money in the others.
-            let Some(each) = ahead(&states, wish, worst) else { return Ok(()) };
+            let Some(each) = ahead(&states, wish, worst) else {
+                self.hints.crowd(&key.id, self.clock.now());
+                return Ok(());
+            };
             writes.extend(self.funding(chain, &states, &key.id, lanes..wish, each));
         }
         self.table.transact(&writes).await.map_err(|error| unavailable(&error))?;

@@ -17,9 +17,9 @@ const PARALLEL_MS: u64 = 250;
 const ENTRIES: usize = 10_000;
 const OLD_MS: u64 = 60_000;
 
-/// The numbers of a limit item, as last seen.
+/// The numbers of a limit item, as last seen; `None`: nobody looked.
 #[derive(Clone, Debug, Default)]
-pub struct Image(Vec<(String, i128)>);
+pub struct Image(Option<Vec<(String, i128)>>);
 
 impl Image {
     pub fn of(item: &Item) -> Self {
@@ -27,11 +27,17 @@ impl Image {
             Value::N(number) => Some((name.to_owned(), *number)),
             _ => None,
         };
-        Self(item.iter().filter_map(number).collect())
+        Self(Some(item.iter().filter_map(number).collect()))
     }
 
     pub fn get(&self, name: &str) -> i128 {
-        self.0.iter().find(|(known, _)| known == name).map_or(0, |(_, number)| *number)
+        self.looked(name).unwrap_or_default()
+    }
+
+    /// A number, 0 if it is not there; `None` if nobody looked.
+    pub fn looked(&self, name: &str) -> Option<i128> {
+        let numbers = self.0.as_ref()?;
+        Some(numbers.iter().find(|(known, _)| known == name).map_or(0, |(_, number)| *number))
     }
 }
 
@@ -105,9 +111,9 @@ impl Memory {
         });
     }
 
-    /// What was just refused to a call like this, the longest wait first.
-    pub fn refusal(&self, want: &Want, now: Timestamp) -> Option<Refusal> {
-        self.with(&want.pk, |known| {
+    /// What was just refused to a call like this, the longest wait first: by an item, or by the limit that it is a part of.
+    pub fn refusal(&self, pk: &str, want: &Want, now: Timestamp) -> Option<Refusal> {
+        self.with(pk, |known| {
             let holds = |(refusal, until): &&(Refusal, Timestamp)| {
                 *until > now
                     && refusal.priority >= want.priority

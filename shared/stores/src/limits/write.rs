@@ -8,12 +8,13 @@ use super::{
 use crate::table::{Key, Names, Returns, Update};
 use domain::Timestamp;
 
-/// Names and values of one clock in an expression: itself, what was given back, its cost and its bound.
+/// Names and values of one clock in an expression: itself, what was given back, its cost and its bounds.
 struct Slot {
     clock: &'static str,
     refunded: &'static str,
     cost: &'static str,
     bound: &'static str,
+    since: &'static str,
     count: &'static str,
     most: &'static str,
 }
@@ -25,6 +26,7 @@ macro_rules! slots {
             refunded: concat!("#f", $n),
             cost: concat!(":c", $n),
             bound: concat!(":l", $n),
+            since: concat!(":b", $n),
             count: concat!("#n", $n),
             most: concat!(":m", $n),
         }),*]
@@ -74,22 +76,23 @@ pub fn taking(names: &Names, want: &Want, seen: &Image, now: Timestamp) -> Updat
     let mut draft = Draft::of(names, &want.pk, Returns::New);
     let at = nanos(now);
     for (gauge, slot) in want.gauges.iter().zip(SLOTS) {
-        let Slot { clock, cost, bound, .. } = slot;
-        let idle = seen.get(&gauge.attribute()) <= at;
+        let Slot { clock, cost, bound, since, .. } = slot;
+        let idle = gauge.seems_idle(seen.looked(&gauge.attribute()), at);
         let amount = if idle { at + gauge.cost() } else { gauge.cost() };
         draft.sets.push(if idle { format!("{clock} = {cost}") } else { format!("{clock} = {clock} + {cost}") });
         draft.conditions.push(if idle {
-            format!("(attribute_not_exists({clock}) OR {clock} <= :now)")
+            format!("(attribute_not_exists({clock}) OR {clock} <= {bound})")
         } else {
-            format!("{clock} > :now AND {clock} <= {bound}")
+            format!("{clock} > {since} AND {clock} <= {bound}")
         });
         draft.edit(|update| {
             let update = update.name(clock, gauge.attribute()).value(cost, amount);
-            if idle { update } else { update.value(bound, gauge.latest(at, share)) }
+            if idle {
+                update.value(bound, at)
+            } else {
+                update.value(bound, gauge.latest(at, share)).value(since, at - gauge.slack())
+            }
         });
-    }
-    if !want.gauges.is_empty() {
-        draft.edit(|update| update.value(":now", at));
     }
     for ((name, most), slot) in want.counts.iter().zip(SLOTS) {
         let Slot { count, most: bound, .. } = slot;
@@ -107,6 +110,7 @@ pub fn taking(names: &Names, want: &Want, seen: &Image, now: Timestamp) -> Updat
         let update = update.name("#h", want.mark.name.as_str()).value(":hold", want.mark.text.as_str());
         update.name("#p", mark_of(want.priority)).value(":at", now)
     });
+    draft.edit(Update::yielding);
     draft.done("")
 }
 

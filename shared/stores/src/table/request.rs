@@ -106,6 +106,8 @@ pub struct Update {
     pub expression: String,
     pub terms: Terms,
     pub returns: Returns,
+    /// Contention is the caller's to judge: the write comes back at once, and is not tried again as it was.
+    pub yields: bool,
 }
 
 impl Update {
@@ -116,7 +118,15 @@ impl Update {
             expression: expression.into(),
             terms: Terms::default(),
             returns: Returns::Nothing,
+            yields: false,
         }
+    }
+
+    /// Whoever makes the write knows of better than to try again where the item is written too often.
+    #[must_use]
+    pub fn yielding(mut self) -> Self {
+        self.yields = true;
+        self
     }
 
     #[must_use]

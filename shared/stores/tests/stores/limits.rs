@@ -81,10 +81,12 @@ fn every_window_holds(admitted: &[(u64, u64)], per_minute: u64, burst: u64, what
     }
 }
 
+/// Requests and tokens a minute that one item keeps, and some that are spread over two.
+const ONE_ITEM: (u64, u64) = (600, 60_000);
+const TWO_ITEMS: (u64, u64) = (4_000, 400_000);
+
 /// Random calls of four instances, of random size, length and use; both clocks are checked over every window.
-async fn history(store: &Store, seed: u64, steps: u64) -> (usize, usize) {
-    const R: u64 = 600;
-    const T: u64 = 60_000;
+async fn history(store: &Store, seed: u64, steps: u64, (requests_a_minute, most): (u64, u64)) -> (usize, usize) {
     let mut dice = Dice(seed);
     let skews = [0, 60, 130, SPREAD];
     let clocks = skews.map(|skew| Arc::new(HandClock::at(start().plus_millis(skew))));
@@ -93,8 +95,8 @@ async fn history(store: &Store, seed: u64, steps: u64) -> (usize, usize) {
         Limiter::new(Arc::clone(&store.table), store.names.clone(), clock)
     });
     let scopes = [
-        scoped(ScopeKind::Key, "key_a", rate(Some(R), Some(T), None)),
-        scoped(ScopeKind::Team, "t", rate(None, Some(T), Some(40))),
+        scoped(ScopeKind::Key, "key_a", rate(Some(requests_a_minute), Some(most), None)),
+        scoped(ScopeKind::Team, "t", rate(None, Some(most), Some(40))),
     ];
     let mut now = 0;
     let mut requests = Vec::new();
@@ -112,7 +114,7 @@ async fn history(store: &Store, seed: u64, steps: u64) -> (usize, usize) {
             continue;
         }
         let instance = dice.below(4) as usize;
-        let asked = 1 + dice.below(4_000);
+        let asked = 1 + dice.below(most / 15);
         let call = CallId::from(format!("call_{step}"));
         let lease_until = start().plus_secs(36_000);
         let ask = Ask { call: &call, scopes: &scopes, tokens: asked, priority: Priority::Normal, lease_until };
@@ -127,26 +129,26 @@ async fn history(store: &Store, seed: u64, steps: u64) -> (usize, usize) {
             Err(_) => refused += 1,
         }
     }
-    every_window_holds(&requests, R, R / 6, "requests");
-    every_window_holds(&tokens, T, T, "tokens");
+    every_window_holds(&requests, requests_a_minute, requests_a_minute / 6, "requests");
+    every_window_holds(&tokens, most, most, "tokens");
     (requests.len(), refused)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m19_no_window_admits_more_than_rate_and_burst_whatever_instances_clocks_and_refunds_do() {
-    for seed in 0..6 {
+    for (seed, limits) in (0..6).flat_map(|seed| [(seed, ONE_ITEM), (seed, TWO_ITEMS)]) {
         let store = Store::direct().await.unwrap();
-        let (admitted, refused) = history(&store, seed, 500).await;
+        let (admitted, refused) = history(&store, seed, 500, limits).await;
         assert!(admitted > 60 && refused > 20, "{admitted} admitted, {refused} refused");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn m8_m19_lost_answers_let_nothing_more_in() {
-    for seed in 0..3 {
+    for (seed, limits) in [(0, ONE_ITEM), (1, ONE_ITEM), (2, ONE_ITEM), (3, TWO_ITEMS), (4, TWO_ITEMS)] {
         let faults = Faults { throttled: 20, lost_before: 50, lost_after: 100, ..Faults::default() };
         let store = Store::chaos(faults, seed).await;
-        let (admitted, _) = history(&store, seed, 250).await;
+        let (admitted, _) = history(&store, seed, 250, limits).await;
         assert!(admitted > 30, "{admitted}");
     }
 }
@@ -379,8 +381,8 @@ async fn size(store: &Store, pk: &str) -> usize {
 async fn m15_an_item_stays_within_one_write_unit_with_sixteen_calls_in_flight() {
     let store = Store::direct().await.unwrap();
     let limiter = limiter(&store);
-    let requests = key(rate(Some(60_000), None, None));
-    let all = [scoped(ScopeKind::Team, "t", rate(Some(60_000), Some(10_000_000), Some(500)))];
+    let requests = key(rate(Some(29_000), None, None));
+    let all = [scoped(ScopeKind::Team, "t", rate(Some(29_000), Some(10_000_000), Some(60)))];
     for call in 0..200 {
         let call = format!("call_0123456789abcdef{call:08}");
         assert!(take(&limiter, &store, &call, &requests, 10).await.is_ok());

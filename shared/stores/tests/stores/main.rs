@@ -17,6 +17,7 @@ mod gaps;
 mod groups;
 mod harness;
 mod hot;
+mod hot_rates;
 mod journals;
 mod keys;
 mod lanes;

@@ -307,6 +307,7 @@ impl<'a> Reader<'a> {
         let (Some(left), Some(right)) = (left, self.operand()) else { return false };
         match (left, right, comparison) {
             (left, right, "=") => left == right,
+            (left, right, "<>") => left != right,
             (Value::N(left), Value::N(right), ">=") => left >= right,
             (Value::N(left), Value::N(right), "<=") => left <= right,
             (Value::N(left), Value::N(right), ">") => left > right,
@@ -323,7 +324,7 @@ fn tokens(text: &str) -> Vec<&str> {
         let is_word = |c: char| c.is_alphanumeric() || "_#:".contains(c);
         let length = if is_word(first) {
             rest.find(|c| !is_word(c)).unwrap_or(rest.len())
-        } else if rest.starts_with(">=") || rest.starts_with("<=") {
+        } else if [">=", "<=", "<>"].iter().any(|two| rest.starts_with(two)) {
             2
         } else {
             1
