@@ -80,7 +80,7 @@ impl World {
                 let mut group = Group::named(kind, id, id, portunus.clock.now());
                 group.limits.max_budget = "1000000".parse::<Usd>().ok();
                 if kind == GroupKind::Team && case.rates {
-                    (group.limits.rpm, group.limits.tpm) = (Some(1_000_000), Some(1_000_000_000));
+                    (group.limits.rpm, group.limits.tpm) = (Some(3_000), Some(10_000_000));
                 }
                 portunus.keys.groups().create(&group).await.unwrap();
             }
@@ -127,7 +127,7 @@ fn policy(key: &mut VirtualKey, case: Case) {
         (key.team_id, key.organization_id) = (Some("research".to_owned()), Some("acme".to_owned()));
     }
     if case.rates {
-        (key.limits.rpm, key.limits.tpm) = (Some(1_000_000), Some(1_000_000_000));
+        (key.limits.rpm, key.limits.tpm) = (Some(3_000), Some(10_000_000));
     }
 }
 
