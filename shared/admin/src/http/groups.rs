@@ -199,11 +199,7 @@ async fn counted(state: &AdminState, group: &Group, period: Period) -> Result<Us
 }
 
 async fn answer(state: &AdminState, group: &Group) -> Result<Response, Error> {
-    let mut shown = show(state, group).await?;
-    if shown.spend_usd.is_none() {
-        shown.spend_usd = Some(counted(state, group, group.limits.budget_period).await?.to_string());
-    }
-    Ok(reply::tagged(reply::json(StatusCode::OK, &shown)?, group.version))
+    Ok(reply::tagged(reply::json(StatusCode::OK, &show(state, group).await?)?, group.version))
 }
 
 /// A group that may be seen; others are as good as none [R4].
@@ -267,7 +263,7 @@ struct Shown<'g> {
     tags: Labels<'g>,
     metadata: Box<RawValue>,
     created_at: String,
-    /// Settled in the current window of its budget. Without a budget, what was counted, where one group is asked for.
+    /// Settled in the current window of its budget; without a budget, what was counted.
     spend_usd: Option<String>,
     /// Held by calls in flight; null without a budget.
     reserved_usd: Option<String>,
@@ -298,11 +294,13 @@ impl<'g> Shown<'g> {
 /// A group with what it spent.
 async fn show<'g>(state: &AdminState, group: &'g Group) -> Result<Shown<'g>, Error> {
     let mut shown = Shown::policy(group);
-    if let Some(bound) = group.bounds().first() {
-        let spend: Spend = state.ledger.spend_of(bound, state.now()).await.map_err(|error| store_failed(error.0))?;
-        shown.spend_usd = Some(spend.settled.to_string());
-        shown.reserved_usd = Some(spend.reserved.to_string());
-    }
+    let Some(bound) = group.bounds().into_iter().next() else {
+        shown.spend_usd = Some(counted(state, group, group.limits.budget_period).await?.to_string());
+        return Ok(shown);
+    };
+    let spend: Spend = state.ledger.spend_of(&bound, state.now()).await.map_err(|error| store_failed(error.0))?;
+    shown.spend_usd = Some(spend.settled.to_string());
+    shown.reserved_usd = Some(spend.reserved.to_string());
     Ok(shown)
 }
 
