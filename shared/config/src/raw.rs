@@ -214,6 +214,20 @@ impl<T: Read> Read for At<T> {
     }
 }
 
+/// What is written, `None` if it is wrong and reported: so that nobody says it is missing, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<T>(pub Option<T>);
+
+impl<T: Read> Read for Written<T> {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        Some(Written(T::read(node, reader)))
+    }
+
+    fn schema() -> Json {
+        T::schema()
+    }
+}
+
 impl Read for bool {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let text = reader.text(node, "true or false", false)?;

@@ -3,7 +3,7 @@
 use super::BudgetMode;
 use crate::{
     check::Scope,
-    raw::{Decimal, Reader, Text, raw, words},
+    raw::{Decimal, Reader, Text, Written, raw, words},
     yaml::Mark,
 };
 use domain::{
@@ -24,7 +24,7 @@ raw! {
     struct RawScope {
         /// global: every call. provider: the calls that go there; once it is spent they go to the next target. tag: the
         /// calls that carry it.
-        scope: ScopeKind,
+        scope: Written<ScopeKind>,
         /// The provider's name, or the tag as name=value (or name, of a tag without a value). Nothing for global.
         id: Text,
         /// US dollars in each window.
@@ -71,10 +71,11 @@ pub fn checked(raw: Vec<RawScope>, mode: BudgetMode, reader: &mut Reader, scope:
 
 impl RawScope {
     fn check(self, mode: BudgetMode, reader: &mut Reader, scope: &Scope<'_>) -> Option<OperatorBudget> {
-        let Some(kind) = self.scope else {
+        let Some(Written(kind)) = self.scope else {
             reader.wrong(self.at, "scope is missing, allowed: global, provider, tag");
             return None;
         };
+        let kind = kind?;
         let id = id(kind, self.at, self.id, reader, scope)?;
         let limits = Limits {
             max_budget: dollars(self.max_budget_usd, reader),
@@ -179,6 +180,12 @@ mod tests {
         assert_eq!((all.limits.budget_mode, echo.limits.budget_mode), (BudgetMode::LastOne, BudgetMode::Strict));
         assert_eq!((echo.scope.to_string(), tag.scope.to_string()), ("provider#echo".into(), "tag#app=chat".into()));
         assert_eq!(tag.limits.soft_budget, Some("3".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_misspelt_scope_is_reported_once() {
+        let problems = read("[ { scope: galaxy, max_budget_usd: 1 } ]").unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
     }
 
     #[test]
