@@ -12,7 +12,7 @@ use domain::{
 use rates::Rates;
 use std::{sync::Arc, time::Instant};
 use stores::{
-    ledger::{Ledger, Refusal},
+    ledger::{Ledger, MOST_BUDGETS, Refusal},
     limits::{Limiter, Taken},
 };
 
@@ -110,6 +110,14 @@ fn refused(refusal: &Refusal, plan: &Plan) -> Error {
     match refusal {
         Refusal::BudgetSpent { scope: ScopeKind::Key, remaining, .. } => over_budget(*remaining, plan),
         Refusal::BudgetSpent { scope, .. } => over_budget_of(*scope, plan),
+        Refusal::TooManyBudgets { count } => Error::caller(
+            Kind::Forbidden,
+            format!(
+                "{count} budgets would bear this call, and {MOST_BUDGETS} can; call with fewer tags, or an administrator \
+                 can take away budgets of its key, its groups, or `budget.scopes`"
+            ),
+        )
+        .with_code("too_many_budgets"),
         Refusal::TooManyInFlight => {
             Error::caller(Kind::RateLimited, "this key has as many calls in flight as it may; wait for one to end")
                 .with_retry(Retry::AfterMillis(1_000))
@@ -161,7 +169,7 @@ fn fitting_cap(remaining: Usd, plan: &Plan) -> Option<u64> {
     let fits = |cap: u64| {
         plan.targets.iter().all(|target| {
             target.rates.as_ref().is_none_or(|rates| {
-                let most = Most { input: plan.input_bound, output: cap, media: true };
+                let most = Most { input: plan.input_bound, output: cap, media: true, guarded: plan.guarded };
                 chat::most(rates, most) <= remaining
             })
         })

@@ -34,6 +34,9 @@ pub(crate) use lane::first_lanes;
 pub use spend::Spend;
 pub use sweep::Swept;
 
+/// The most budgets that can bear a call: all of them lend in one transaction, which also gives back to as many.
+pub const MOST_BUDGETS: usize = 32;
+
 /// Reserves, settles, releases and expires. Cheap to share; hints in memory, truth in the table.
 pub struct Ledger {
     table: Arc<dyn Table>,
@@ -125,6 +128,12 @@ pub enum Refusal {
         window: String,
         /// The worst case that did not fit.
         needed: Usd,
+    },
+    /// More budgets would bear it than one write can ask.
+    #[error("{count} budgets would bear the call, and {MOST_BUDGETS} can")]
+    TooManyBudgets {
+        /// So many.
+        count: usize,
     },
     /// The key has as many calls in flight as it may.
     #[error("the key already has as many calls in flight as it may have")]

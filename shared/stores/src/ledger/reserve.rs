@@ -1,7 +1,7 @@
 //! Admission: one conditional write on the lane, and what its failure tells.
 
 use super::{
-    Ledger, Refusal,
+    Ledger, MOST_BUDGETS, Refusal,
     borrow::{Lent, MET, Purpose, SEARCHES},
     chain::Chain,
     dry::Short,
@@ -18,6 +18,7 @@ use domain::{
     Timestamp, Usd,
     call::{Ask, Reservation, State},
     key::VirtualKey,
+    limit::Bound,
 };
 
 /// A lane with so many times the call's worst case left can wait for what the call does not use.
@@ -46,6 +47,7 @@ impl Ledger {
     /// # Errors
     /// [`Refusal`]; after any of them nothing is held.
     pub async fn reserve(&self, ask: &Ask<'_>) -> Result<Reservation, Refusal> {
+        few(ask.bounds)?;
         let chain = Chain::of(ask.key, ask.bounds, &self.zone(), ask.now);
         let mut wanted = lane::wanted(ask, &chain.code, self.lanes(ask.key));
         if let Some(short) = self.hints.dry(&wanted, self.clock.now()) {
@@ -253,6 +255,12 @@ fn as_held(wanted: &Reservation, hold: Hold) -> Reservation {
 fn may_wait(key: &VirtualKey, chain: &Chain, held: &Reservation, free: Usd) -> bool {
     let plenty = chain.is_free() || free >= held.worst_case.saturating_times(PLENTY);
     plenty && key.limits.max_parallel.is_none()
+}
+
+/// No more budgets than one transaction can ask.
+pub(super) fn few(bounds: &[Bound]) -> Result<(), Refusal> {
+    let count = bounds.len();
+    if count > MOST_BUDGETS { Err(Refusal::TooManyBudgets { count }) } else { Ok(()) }
 }
 
 pub(super) fn spent(short: Short, chain: &Chain, needed: Usd) -> Refusal {

@@ -5,7 +5,7 @@ use super::{
     borrow::{Lent, MET, Purpose, SEARCHES},
     chain::{Chain, is_free},
     lane::{self, Hold, due, free, free_name, hold_name, lane_key, spent_name},
-    reserve::{spent, unavailable},
+    reserve::{few, spent, unavailable},
 };
 use crate::{
     retry::Backoff,
@@ -29,6 +29,7 @@ impl Ledger {
         bounds: &[Bound],
         more: Usd,
     ) -> Result<Reservation, Refusal> {
+        few(bounds)?;
         let chain = Chain::of(key, bounds, &self.zone(), reservation.at);
         let worst_case = reservation.worst_case.saturating_add(more.max(Usd::ZERO));
         let wanted = Reservation { worst_case, window: chain.code.clone(), may_wait: false, ..reservation.clone() };

@@ -8,13 +8,13 @@ use domain::{
     Secret, Usd,
     group::{Group, GroupKind},
     key::VirtualKey,
-    limit::Bound,
+    limit::{Bound, Budget, BudgetMode, ScopeId, ScopeKind},
     time::Period,
 };
 use stores::{
     groups::{GroupError, Groups},
     keys::Peppers,
-    ledger::{Ledger, Refusal},
+    ledger::{Ledger, MOST_BUDGETS, Refusal},
 };
 
 on_every_table! {
@@ -26,6 +26,7 @@ on_every_table! {
     m2_keys_of_a_team_share_its_budget_to_the_last_picodollar,
     m2_money_called_back_for_one_budget_serves_the_others_too,
     m16_a_team_may_have_a_day_and_a_month_at_once,
+    m7_as_many_budgets_as_one_write_can_ask_bear_a_call_and_one_more_is_refused_by_name,
 }
 
 fn groups(store: &Store) -> Groups {
@@ -34,6 +35,27 @@ fn groups(store: &Store) -> Groups {
 
 fn team(id: &str) -> Group {
     Group::named(GroupKind::Team, id, "a team", start())
+}
+
+async fn m7_as_many_budgets_as_one_write_can_ask_bear_a_call_and_one_more_is_refused_by_name(store: &Store) {
+    let budgets = |first: usize, count: usize| -> Vec<Bound> {
+        let budget = Budget { max: usd("1"), period: Period::Total };
+        let scope = |n: usize| ScopeId::new(ScopeKind::Tag, format!("app=n{n}"));
+        let bound = |n: usize| Bound { scope: scope(n), budget, mode: BudgetMode::Strict, version: 1 };
+        (first..first + count).map(bound).collect()
+    };
+    let (ledger, key) = (store.ledger(), key("many", None));
+    let trial = Trial::new("call_many".to_owned(), "0.1");
+    let held = trial.reserve_under(&ledger, &key, &budgets(0, MOST_BUDGETS), store.now()).await.unwrap();
+    let moved = ledger.top_up(&held, &key, &budgets(50, MOST_BUDGETS), usd("0.1")).await.unwrap();
+    assert_eq!(moved.worst_case, usd("0.2"));
+    let more = Trial::new("call_more".to_owned(), "0.1");
+    let refused = more.reserve_under(&ledger, &key, &budgets(0, MOST_BUDGETS + 1), store.now()).await;
+    assert_eq!(refused, Err(Refusal::TooManyBudgets { count: MOST_BUDGETS + 1 }));
+    let refused = ledger.top_up(&moved, &key, &budgets(0, MOST_BUDGETS + 1), Usd::ZERO).await;
+    assert_eq!(refused, Err(Refusal::TooManyBudgets { count: MOST_BUDGETS + 1 }));
+    ledger.settle(&moved, &record(&moved.call, usd("0.15"))).await.unwrap();
+    assert_eq!(ledger.spend_of(&budgets(50, 1)[0], store.now()).await.unwrap().settled, usd("0.15"));
 }
 
 async fn a_group_is_made_once_read_changed_and_deleted(store: &Store) {

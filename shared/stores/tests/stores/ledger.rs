@@ -61,7 +61,7 @@ async fn rush(
         match outcome.unwrap() {
             Ok(reservation) => held.push(reservation),
             Err(Refusal::BudgetSpent { .. }) => {}
-            Err(Refusal::TooManyInFlight) => panic!("there is no limit on calls in flight"),
+            Err(other @ (Refusal::TooManyBudgets { .. } | Refusal::TooManyInFlight)) => panic!("{other}"),
             // So many at once outlast the patience of some; whatever they gave up on holds nothing.
             Err(Refusal::Unavailable) => {}
         }
