@@ -11,10 +11,10 @@ reads TABLE.json and writes, beside the catalogue's provider files,
 TABLE.json is an object with `meta` (`about`: source and licence) and `models`, a list of rows:
 
     provider, model             who serves it, and under which name
-    mode                        chat, completion, responses, embedding, moderation, rerank, image_generation, image_edit,
-                                audio_speech, audio_transcription; other modes are left out
+    mode                        chat, completion, responses, embedding, moderation, guardrail, rerank, image_generation,
+                                image_edit, audio_speech, audio_transcription; other modes are left out
     usd_per_million_tokens      input, output, cache_read, cache_write, cache_write_1h, reasoning_output,
-                                each also as *_above_<N>k, *_priority and *_flex
+                                each also as *_above_<N>k, *_priority, *_flex and *_batch
                                 input and output also as audio and image tokens
     other_prices_usd            prices per single token of further tiers, per request, and by the piece: per image, pixel,
                                 second, character, query
@@ -29,12 +29,13 @@ A line of prices.tsv is `kind/model`, a tab, and space-separated facts. Prices a
     y x d e          a search unit, or a search of the web; a character spoken; a second of audio heard, and made
     Y                an answer for which the web was searched, however often
     v z              an image looked at; an image made
+    T C S R U I      a guardrail's text unit for topics, content, sensitive information, grounding and reasoning; its image
     #Q:S,N           an image of quality Q and size S (either may be empty) costs N
     c m p            context window, most output tokens, shortest cacheable prefix (tokens)
     u                uplift of regional endpoints, in per cent
     s                what it supports: f functions, d documents, k prompt caching, t reasoning, j schemas, v vision
-    @N,i6,o7         the same prices once the prompt exceeds N tokens; @priority,… and @flex,… by served tier,
-                     @priority:N,… both
+    @N,i6,o7         the same prices once the prompt exceeds N tokens; @priority,…, @flex,… and @batch,… by served
+                     tier, @priority:N,… both
     free             known to cost nothing
 """
 
@@ -45,7 +46,7 @@ import sys
 from decimal import ROUND_CEILING, Decimal
 
 CATALOG = pathlib.Path(__file__).resolve().parent.parent / "shared" / "config" / "catalog"
-MODES = {"chat", "completion", "responses", "embedding", "moderation"}
+MODES = {"chat", "completion", "responses", "embedding", "moderation", "guardrail"}
 MEDIA = {"rerank", "image_generation", "image_edit", "audio_speech", "audio_transcription"}
 UNIT_TOKENS = {"input_image_token": "g", "output_image_token": "G", "input_audio": "a", "output_audio": "A"}
 UNITS = {
@@ -76,7 +77,7 @@ KINDS = {
 # Prices per token that the table keeps under their source's names.
 OTHER = re.compile(
     r"^(?P<what>input_cost_per_token|output_cost_per_token|cache_read_input_token_cost|cache_creation_input_token_cost)"
-    r"(?P<hour>_above_1hr)?(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<tier>priority|flex))?$"
+    r"(?P<hour>_above_1hr)?(?:_above_(?P<above>\d+)k_tokens)?(?:_(?P<tier>priority|flex|batch)(?:es)?)?$"
 )
 OTHER_WHAT = {
     "input_cost_per_token": "input",
@@ -86,8 +87,16 @@ OTHER_WHAT = {
 }
 NAMED = re.compile(
     r"^(?P<what>input|output|cache_read|cache_write_1h|cache_write|reasoning_output)"
-    r"(?:_above_(?P<above>\d+)k)?(?:_(?P<tier>priority|flex))?$"
+    r"(?:_above_(?P<above>\d+)k)?(?:_(?P<tier>priority|flex|batch))?$"
 )
+GUARDRAIL = {
+    "topicPolicyUnits": "T",
+    "contentPolicyUnits": "C",
+    "sensitiveInformationPolicyUnits": "S",
+    "contextualGroundingPolicyUnits": "R",
+    "automatedReasoningPolicyUnits": "U",
+    "contentPolicyImageUnits": "I",
+}
 
 
 class Rounding:
@@ -191,6 +200,9 @@ def media_facts_of(row, rounding):
 
 def facts_of(row, rounding):
     """The facts of a row as {name: value}, or nothing if its price is not known."""
+    if row["mode"] == "guardrail":
+        prices = row["other_prices_usd"]["guardrail_cost_per_unit"]
+        return {letter: rounding.pico(Decimal(prices[name])) for name, letter in GUARDRAIL.items()}
     # Some models that speak are listed as if they chatted: what they make is sound all the same.
     if row["mode"] in MEDIA or "-tts" in row["model"]:
         return media_facts_of(row, rounding)

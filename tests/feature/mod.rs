@@ -15,6 +15,7 @@ mod disconnect;
 mod fallback;
 mod gemini;
 mod groups;
+mod guardrails;
 mod identity;
 mod invoke;
 mod last_byte;

@@ -136,7 +136,7 @@ fn m3_no_usage_within_the_bounds_costs_more_than_was_held_for_any_model_at_any_t
         for _ in 0..40 {
             let scale = 10_u64.pow(random.below(7) as u32 + 1);
             let media = random.below(3) == 0;
-            let bound = Most { input: random.below(scale), output: random.below(scale), media };
+            let bound = Most { input: random.below(scale), output: random.below(scale), media, guarded: None };
             let (held, metered) = (most(&rates, bound), random.usage(bound));
             let spent = cost(&rates, &metered);
             assert!(spent <= held, "{key}: {spent} > {held} with {metered:?} of {bound:?}");
@@ -148,7 +148,7 @@ fn m3_no_usage_within_the_bounds_costs_more_than_was_held_for_any_model_at_any_t
 
 #[test]
 fn m13_searches_are_the_one_thing_that_no_hold_covers() {
-    let bound = Most { input: 10, output: 10, media: false };
+    let bound = Most { input: 10, output: 10, ..Most::default() };
     let sonnet = rates("anthropic", "claude-sonnet-4-5");
     let usage = Usage { input: 10, output: 10, ..Usage::default() };
     let units = Units { searches: 1, ..Units::default() };

@@ -11,7 +11,7 @@ mod units;
 
 pub(crate) use own::RawPrice;
 pub use rates::{Capabilities, LongContext, Rates, ServiceTier, Tier, TokenRates};
-pub use units::{PicturePrice, UnitRates};
+pub use units::{GuardrailRates, PicturePrice, UnitRates};
 
 use crate::{models::Target, providers::Provider};
 
@@ -37,7 +37,7 @@ impl Prices {
     pub fn find_in_region(&self, provider_kind: &str, region: Option<&str>, model: &str) -> Option<Rates> {
         match provider_kind {
             "echo" => Some(Rates::free()),
-            "bedrock" | "bedrock_converse" => bedrock::find(self, region, model),
+            "bedrock" | "bedrock_converse" => bedrock::find(self, region, model).map(|rates| self.guarded(rates)),
             kind => self.row(kind, model).or_else(|| self.row(kind, model.strip_prefix(kind)?.strip_prefix('/')?)),
         }
     }
@@ -53,9 +53,18 @@ impl Prices {
     pub fn for_target(&self, provider: &Provider, target: &Target) -> Option<Rates> {
         let listed = self.for_provider(provider, target.model.as_str());
         match &target.price {
+            Some(own) if provider.kind.starts_with("bedrock") => {
+                Some(self.guarded(own.clone().with_facts_of(listed.as_ref())))
+            }
             Some(own) => Some(own.clone().with_facts_of(listed.as_ref())),
             None => listed,
         }
+    }
+
+    /// These prices, and those of Bedrock's guardrails.
+    fn guarded(&self, mut rates: Rates) -> Rates {
+        rates.units.guardrail = self.row("bedrock", "guardrails").unwrap_or_default().units.guardrail;
+        rates
     }
 
     /// The line of exactly that key.

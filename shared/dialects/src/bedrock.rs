@@ -4,6 +4,8 @@ pub mod converse;
 /// Counting tokens of either wire's request.
 pub mod count;
 pub mod error;
+/// What guardrails checked.
+mod guardrail;
 /// InvokeModel of models that chat.
 pub mod invoke;
 

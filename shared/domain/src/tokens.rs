@@ -3,7 +3,7 @@
 //! Providers disagree: OpenAI counts cached tokens inside the prompt, Anthropic and Bedrock beside it.
 //! Codecs bring both to [`Usage`], whose fields never overlap except where said.
 
-use crate::media::Units;
+use crate::media::{Guarded, Units};
 
 /// What a call used. The four input classes are disjoint and add up to the whole prompt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct UsageUpdate {
     pub audio_output: Option<u64>,
     /// How often the provider searched the web for the answer, which it bills.
     pub searches: Option<u64>,
+    /// What its guardrail checked, which it bills.
+    pub guarded: Option<Guarded>,
     /// The provider reported something that cannot be usage: negative, fractional, overflowing [M13].
     pub anomalous: bool,
 }
@@ -68,6 +70,8 @@ impl UsageUpdate {
 /// How fast, and at what price, a provider serves a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tier {
+    /// Cheaper, and answered within hours.
+    Batch,
     /// Cheaper and slower.
     Flex,
     /// Dearer and faster.
@@ -80,6 +84,7 @@ impl Tier {
     /// The tier a request or an answer names; words without a price of their own are the standard one.
     pub fn named(name: &str) -> Tier {
         match name {
+            "batch" => Tier::Batch,
             "flex" | "ON_DEMAND_FLEX" => Tier::Flex,
             "fast" | "priority" | "ON_DEMAND_PRIORITY" => Tier::Priority,
             _ => Tier::Standard,
@@ -111,6 +116,7 @@ impl UsageSoFar {
         so_far.audio = update.audio.or(so_far.audio);
         so_far.audio_output = update.audio_output.or(so_far.audio_output);
         so_far.searches = update.searches.or(so_far.searches);
+        so_far.guarded = update.guarded.or(so_far.guarded);
         so_far.anomalous |= update.anomalous;
     }
 
@@ -148,6 +154,7 @@ impl UsageSoFar {
             input_audio_tokens: said(self.0.audio),
             output_audio_tokens: said(self.0.audio_output),
             searches: said(self.0.searches),
+            guarded: self.0.guarded,
             ..Units::default()
         };
         (!units.is_empty()).then_some(units)
@@ -173,6 +180,7 @@ impl From<Usage> for UsageUpdate {
             audio: None,
             audio_output: None,
             searches: None,
+            guarded: None,
             anomalous: false,
         }
     }

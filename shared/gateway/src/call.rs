@@ -106,6 +106,9 @@ impl Call {
     }
 }
 
+/// A header of InvokeModel: asks for a guardrail of Bedrock's.
+pub const GUARDRAIL: &str = "x-amzn-bedrock-guardrailidentifier";
+
 /// What the headers of a request say to the gateway; none of it reaches a provider but `forward`.
 #[derive(Default)]
 pub struct Extras {
@@ -133,8 +136,17 @@ pub struct Request<'a> {
     pub head: Head,
     /// Bytes of the text in it: an upper bound of its text tokens.
     pub bytes: usize,
+    /// A guardrail of the provider's is asked for.
+    pub guarded: bool,
     /// What is asked of a service; `None` asks for chat.
     pub asked: Option<Asked>,
+}
+
+impl Request<'_> {
+    /// The bytes of the prompt, if a guardrail of the provider's is to check it.
+    pub fn guarded_bytes(&self) -> Option<usize> {
+        self.guarded.then_some(self.bytes)
+    }
 }
 
 /// What is asked of a service.
@@ -164,6 +176,8 @@ pub struct Plan {
     pub output_cap: Option<u64>,
     /// The most output tokens reserved for; 0 where nothing bounds them.
     pub output_bound: u64,
+    /// The bytes of the prompt, if a guardrail of the provider's is to check it.
+    pub guarded: Option<usize>,
 }
 
 impl Plan {
@@ -207,6 +221,10 @@ pub struct About {
     pub received: Received,
     pub deadline: Option<Instant>,
     pub request_bytes: usize,
+    /// A guardrail of the provider's is asked for.
+    pub guarded: bool,
+    /// There may be images in the prompt.
+    pub media: bool,
 }
 
 impl About {
@@ -228,6 +246,8 @@ impl About {
             received: call.received,
             deadline: call.deadline,
             request_bytes: request.bytes,
+            guarded: request.guarded,
+            media: request.head.media,
         }
     }
 

@@ -2,6 +2,8 @@
 
 /// What a chat costs.
 pub mod chat;
+/// What a guardrail checks of it.
+pub mod guardrail;
 
 use crate::call::Asked;
 use config::{Rates, prices::Tier};

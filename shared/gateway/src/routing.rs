@@ -45,6 +45,7 @@ pub fn plan(
         input_bound: bounds.input,
         output_cap: bounds.enforced_cap,
         output_bound: bounds.output,
+        guarded: request.guarded_bytes(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! settle(): exactly once, and before the last byte [L1].
 
 use crate::call::{About, Admitted, Charge, Metered};
-use crate::target::ResolvedTarget;
+use crate::{pricing::guardrail, target::ResolvedTarget};
 use domain::{
     Clock, Error, Usage, Usd,
     call::{CallRecord, Reservation, State, UsageSource},
@@ -177,7 +177,7 @@ impl Settlement {
     fn with_units(&self, metered: Metered) -> Metered {
         if self.about.api.service().is_none() {
             let units = metered.units.map(|units| Units { searches: units.searches.min(MOST_SEARCHES), ..units });
-            return Metered { units, ..metered };
+            return Metered { units: self.with_guarded(units, &metered.usage), ..metered };
         }
         let (likely, most, said) = (self.about.likely, self.about.most, metered.units.unwrap_or_default());
         let believed = |said: u64, likely: u64, most: u64| {
@@ -197,6 +197,18 @@ impl Settlement {
             }
             _ => Metered { units: Some(units), ..metered },
         }
+    }
+
+    /// What the provider said its guardrail checked [M13]; else, if the call asked for one, what it probably did.
+    fn with_guarded(&self, units: Option<Units>, usage: &Usage) -> Option<Units> {
+        let output = if self.output_bound > 0 { self.output_bound } else { usage.output };
+        let most = guardrail::most(self.about.request_bytes, output, self.about.media);
+        let said = units.unwrap_or_default().guarded.filter(|said| guardrail::is_believable(said, &most));
+        if said.is_some() || !self.about.guarded || !self.rates().is_some_and(guardrail::is_billed) {
+            return units.map(|units| Units { guarded: said, ..units });
+        }
+        let guarded = Some(guardrail::likely(usage));
+        Some(Units { guarded, guarded_estimated: true, ..units.unwrap_or_default() })
     }
 
     async fn put(&self, record: &CallRecord) -> Result<(), Error> {

@@ -79,6 +79,20 @@ struct Units {
     input_audio_tokens: u64,
     output_image_tokens: u64,
     output_audio_tokens: u64,
+    guardrail: Option<Guardrail>,
+}
+
+/// What a guardrail of the provider's checked: text units by policy, and images.
+#[derive(Serialize)]
+struct Guardrail {
+    topics: u64,
+    content: u64,
+    sensitive: u64,
+    grounding: u64,
+    reasoning: u64,
+    images: u64,
+    /// The provider did not say: this is what was charged.
+    estimated: bool,
 }
 
 /// One page of call records, newest first. A call is listed some seconds after it has ended, for 90 days.
@@ -194,6 +208,15 @@ fn units(units: &domain::media::Units) -> Option<Units> {
         input_audio_tokens: units.input_audio_tokens,
         output_image_tokens: units.output_image_tokens,
         output_audio_tokens: units.output_audio_tokens,
+        guardrail: units.guarded.map(|guarded| Guardrail {
+            topics: guarded.topics,
+            content: guarded.content,
+            sensitive: guarded.sensitive,
+            grounding: guarded.grounding,
+            reasoning: guarded.reasoning,
+            images: guarded.images,
+            estimated: units.guarded_estimated,
+        }),
     })
 }
 

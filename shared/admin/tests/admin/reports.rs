@@ -199,5 +199,7 @@ async fn a_call_record_is_shown_once_the_call_has_ended() {
     }
     assert_eq!(shown["usage"]["output_tokens"], 5);
     assert_eq!((&shown["units"]["searches"], &shown["units"]["images"]), (&json!(2), &json!(0)));
+    let guardrail = &shown["units"]["guardrail"];
+    assert_eq!((&guardrail["topics"], &guardrail["estimated"]), (&json!(3), &json!(true)));
     assert_eq!(world.call(Method::DELETE, "/admin/v1/requests/call_1", None).await.status, 405);
 }

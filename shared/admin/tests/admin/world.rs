@@ -237,7 +237,12 @@ pub fn record(call: &str, cost: Usd, at: Timestamp) -> CallRecord {
         region: None,
         usage: Usage { input: 3, output: 5, ..Default::default() },
         usage_source: UsageSource::Reported,
-        units: domain::media::Units { searches: 2, ..Default::default() },
+        units: domain::media::Units {
+            searches: 2,
+            guarded: Some(domain::media::Guarded { topics: 3, ..Default::default() }),
+            guarded_estimated: true,
+            ..Default::default()
+        },
         unpriced: false,
         status: 200,
         error: None,

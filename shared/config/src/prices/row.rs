@@ -57,6 +57,7 @@ fn put_tier(rates: &mut Rates, text: &str) -> Option<()> {
     let tier = LongContext { above_tokens: above, ..tier_prices(prices)? };
     match service {
         None => rates.long_context.push(tier),
+        Some("batch") => rates.service_tiers.push(ServiceTier { tier: Tier::Batch, prices: tier }),
         Some("flex") => rates.service_tiers.push(ServiceTier { tier: Tier::Flex, prices: tier }),
         Some("priority") => rates.service_tiers.push(ServiceTier { tier: Tier::Priority, prices: tier }),
         Some(_) => return None,

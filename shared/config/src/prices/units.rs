@@ -1,6 +1,9 @@
-//! Prices of what is not billed by the plain token: images, sounds, characters, searches.
+//! Prices of what is not billed by the plain token: images, sounds, characters, searches, guardrails.
 
-use domain::{Usd, media::Picture};
+use domain::{
+    Usd,
+    media::{Guarded, Picture},
+};
 
 /// What one model asks for units. Absent: not stated, not zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,34 @@ pub struct UnitRates {
     /// Prompt tokens that are audio, where they are not priced as text.
     pub audio_token_in: Option<Usd>,
     pub audio_token_out: Option<Usd>,
+    /// What the provider's guardrails ask.
+    pub guardrail: GuardrailRates,
+}
+
+/// What a guardrail asks for each text unit by policy, and for each image. Those of words and patterns cost nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuardrailRates {
+    pub topics: Option<Usd>,
+    pub content: Option<Usd>,
+    pub sensitive: Option<Usd>,
+    pub grounding: Option<Usd>,
+    pub reasoning: Option<Usd>,
+    pub images: Option<Usd>,
+}
+
+impl GuardrailRates {
+    /// What was checked costs so much.
+    pub fn cost(&self, checked: &Guarded) -> Usd {
+        let units = [
+            (self.topics, checked.topics),
+            (self.content, checked.content),
+            (self.sensitive, checked.sensitive),
+            (self.grounding, checked.grounding),
+            (self.reasoning, checked.reasoning),
+            (self.images, checked.images),
+        ];
+        units.into_iter().map(|(price, count)| price.unwrap_or(Usd::ZERO).saturating_times(count)).sum()
+    }
 }
 
 /// An image of one quality and size. An empty word stands for every one.
@@ -91,6 +122,12 @@ impl UnitRates {
             "G" => &mut self.image_token_out,
             "a" => &mut self.audio_token_in,
             "A" => &mut self.audio_token_out,
+            "T" => &mut self.guardrail.topics,
+            "C" => &mut self.guardrail.content,
+            "S" => &mut self.guardrail.sensitive,
+            "R" => &mut self.guardrail.grounding,
+            "U" => &mut self.guardrail.reasoning,
+            "I" => &mut self.guardrail.images,
             _ => return None,
         })
     }

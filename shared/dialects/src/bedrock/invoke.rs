@@ -7,7 +7,7 @@
 
 use crate::{
     anthropic::betas,
-    bedrock::{converse::model_in, error},
+    bedrock::{converse::model_in, error, guardrail},
     codec::{Codec, Decoder, Encoded, Encoder, Envelope, Glance, Reply, Target, Will},
     framing::{Frame, Framing},
     head::{Edit, Head},
@@ -17,6 +17,7 @@ use crate::{
 use domain::{
     Error, Usage,
     chat::{FinishReason, Request, Response},
+    media::Guarded,
     tokens::UsageUpdate,
 };
 use form::Form;
@@ -40,6 +41,8 @@ pub static INVOKE: Invoke = Invoke(None);
 
 /// The key under which a body says what a guardrail did.
 const GUARDRAIL_ACTION: &str = "amazon-bedrock-guardrailAction";
+/// The key under which it tells how.
+const TRACE: &str = "amazon-bedrock-trace";
 
 impl Invoke {
     /// The codec of answers to a caller: the form of the caller's request, or of the model it named.
@@ -61,6 +64,11 @@ fn answered(body: &Node<'_>) -> Result<&'static dyn Codec, Malformed> {
 /// A guardrail stepped in.
 fn intervened(body: &Node<'_>) -> bool {
     body.str_of(GUARDRAIL_ACTION) == Some("INTERVENED")
+}
+
+/// What the guardrail checked, by the trace of an answer or a chunk.
+fn guarded(body: &Node<'_>) -> Option<Guarded> {
+    guardrail::checked(body.get(TRACE)?.get("guardrail")?)
 }
 
 impl Codec for Invoke {
@@ -123,7 +131,9 @@ impl Codec for Invoke {
     }
 
     fn glance_response(&self, body: &Node<'_>) -> Result<Glance, Malformed> {
-        answered(body)?.glance_response(body)
+        let mut seen = answered(body)?.glance_response(body)?;
+        seen.usage.guarded = guarded(body);
+        Ok(seen)
     }
 
     fn answering(&self, body: &Node<'_>, envelope: &Envelope<'_>) -> Option<&'static dyn Codec> {

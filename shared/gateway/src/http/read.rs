@@ -1,7 +1,7 @@
 //! What a request says, read with limits [I1-I3].
 
 use crate::{
-    call::{Asked, Call, Extras, Request as Read},
+    call::{Asked, Call, Extras, GUARDRAIL, Request as Read},
     identity,
     relay::betas,
 };
@@ -36,7 +36,7 @@ const MAX_PAIR_BYTES: usize = 512;
 /// Headers that may reach a provider of the caller's own dialect: Anthropic's, and Bedrock's of InvokeModel [H1].
 const FORWARDED: [&str; 6] = [
     "anthropic-version",
-    "x-amzn-bedrock-guardrailidentifier",
+    GUARDRAIL,
     "x-amzn-bedrock-guardrailversion",
     "x-amzn-bedrock-performanceconfig-latency",
     "x-amzn-bedrock-service-tier",
@@ -278,7 +278,17 @@ fn chat<'a>(call: &Call, wire: Wire, body: &'a Bytes) -> Result<Read<'a>, Error>
         Operation::Chat => codec(wire).head(&node, &call.envelope())?,
         Operation::CountTokens => crate::counting::counter(wire)?.head(&node, &call.envelope())?,
     };
-    Ok(Read { body: node, head, bytes: body.len(), asked: None })
+    let guarded = is_guarded(call, wire, &node);
+    Ok(Read { body: node, head, bytes: body.len(), guarded, asked: None })
+}
+
+/// Whether a guardrail of Bedrock's is asked for, in the body or by headers.
+fn is_guarded(call: &Call, wire: Wire, body: &Node<'_>) -> bool {
+    match wire {
+        Wire::BedrockConverse => body.get("guardrailConfig").is_some(),
+        Wire::BedrockInvoke => call.extras.forward.iter().any(|(name, _)| name.as_str() == GUARDRAIL),
+        _ => false,
+    }
 }
 
 fn of_service(body: Node<'_>, asked: Asked) -> Read<'_> {
@@ -290,7 +300,7 @@ fn of_service(body: Node<'_>, asked: Asked) -> Read<'_> {
         n: 1,
         ..Head::default()
     };
-    Read { body, head, bytes: asked.ask.text_bytes, asked: Some(asked) }
+    Read { body, head, bytes: asked.ask.text_bytes, guarded: false, asked: Some(asked) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
-//! What a chat costs, before and after: tokens of every class at the tier that served them, and searches. Integers only.
+//! What a chat costs, before and after: tokens of every class at the tier that served them, searches, and what a guardrail
+//! checked. Integers only.
 
+use super::guardrail;
 use crate::call::Metered;
 use config::{Rates, prices::Tier};
 use domain::Usd;
@@ -13,6 +15,8 @@ pub struct Most {
     pub output: u64,
     /// Some of the prompt may be sounds or images.
     pub media: bool,
+    /// The bytes of the prompt, if a guardrail of the provider's is to check it.
+    pub guarded: Option<usize>,
 }
 
 /// The most a chat could cost: every token of the dearest class, at the dearest tier. Searches of the web that the
@@ -21,11 +25,13 @@ pub fn most(rates: &Rates, most: Most) -> Usd {
     let prices = rates.dearest(most.input, Tier::Priority);
     let heard = rates.units.audio_token_in.filter(|_| most.media).unwrap_or(Usd::ZERO);
     let spoken = rates.units.audio_token_out.unwrap_or(Usd::ZERO);
+    let checked = most.guarded.map(|bytes| guardrail::most(bytes, most.output, most.media)).unwrap_or_default();
     prices
         .dearest_input()
         .max(heard)
         .saturating_times(most.input)
         .saturating_add(prices.dearest_output().max(spoken).saturating_times(most.output))
+        .saturating_add(rates.units.guardrail.cost(&checked))
         .saturating_add(rates.per_request.unwrap_or(Usd::ZERO))
 }
 
@@ -46,6 +52,7 @@ pub fn cost(rates: &Rates, metered: &Metered) -> Usd {
         rates.units.audio_token_out.unwrap_or(prices.output).saturating_times(spoken),
         prices.reasoning_output.saturating_times(reasoning),
         searches(rates, units.searches),
+        rates.units.guardrail.cost(&units.guarded.unwrap_or_default()),
         rates.per_request.unwrap_or(Usd::ZERO),
     ];
     amounts.into_iter().sum()

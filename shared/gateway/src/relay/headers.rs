@@ -1,10 +1,9 @@
 //! Bedrock's own headers of InvokeModel, for targets that are asked otherwise: a guardrail must not be lost, the rest is
 //! named.
 
+use crate::call::GUARDRAIL;
 use domain::{Error, Wire};
 use http::{HeaderName, HeaderValue};
-
-const GUARDRAIL: &str = "x-amzn-bedrock-guardrailidentifier";
 
 /// The names of headers that `wire` cannot carry.
 ///

@@ -76,7 +76,7 @@ pub fn carry(said: Said, about: &About) -> Result<Carried, (Error, Charge)> {
     }
     let mut response = codec(wire).decode_response(&node).map_err(|problem| lost(&problem))?;
     if response.usage.is_empty() {
-        response.usage = in_headers;
+        response.usage = UsageUpdate { guarded: response.usage.guarded, ..in_headers };
     }
     let Writer::Chat(codec) = about.writer else { return Err(lost(&Malformed::invalid("no wire to answer on"))) };
     let body = about.encode(codec, &response).into();

@@ -62,7 +62,8 @@ fn of_target(rates: &Rates, default_cap: u64, request: &Request<'_>, (caller, li
     let room = most.map_or(u64::MAX, |most| most.saturating_sub(input)).max(1);
     let cap = output_cap(rates, request, limited.then_some(default_cap.min(room)));
     let output = cap.unwrap_or(0).saturating_mul(request.head.n.max(1));
-    let worst_case = chat::most(rates, Most { input, output, media: request.head.media });
+    let media = request.head.media;
+    let worst_case = chat::most(rates, Most { input, output, media, guarded: request.guarded_bytes() });
     let likely_input = estimate_tokens(request.bytes).min(input);
     Bounds {
         worst_case,

@@ -1,15 +1,20 @@
 //! Token counts as Converse reports them: cached tokens beside `inputTokens`, not inside.
 
-use crate::json::{MAX_INTEGER, Node, write::Object};
+use crate::{
+    bedrock::guardrail,
+    json::{MAX_INTEGER, Node, write::Object},
+};
 use domain::{
     Usage,
     tokens::{Tier, UsageUpdate},
 };
 
-/// What a whole answer, or the last event of a stream, says: its `usage`, and the tier that served it.
+/// What a whole answer, or the last event of a stream, says: its `usage`, the tier that served it, and what a guardrail
+/// checked.
 pub fn of(body: &Node<'_>) -> UsageUpdate {
     let tier = body.get("serviceTier").and_then(|tier| tier.str_of("type")).map(Tier::named);
-    UsageUpdate { tier, ..body.get("usage").map(read).unwrap_or_default() }
+    let guarded = body.get("trace").and_then(|trace| trace.get("guardrail")).and_then(guardrail::checked);
+    UsageUpdate { tier, guarded, ..body.get("usage").map(read).unwrap_or_default() }
 }
 
 /// Reads a `usage` object. What cannot be a count is an anomaly, not an error [M13].

@@ -3,7 +3,7 @@
 use super::{
     chunk,
     form::Form,
-    intervened,
+    guarded, intervened,
     metrics::{self, KEY},
 };
 use crate::{
@@ -14,7 +14,12 @@ use crate::{
     json::{Node, parse_answer},
     malformed::Malformed,
 };
-use domain::{Error, chat::FinishReason, event::Event, tokens::UsageSoFar};
+use domain::{
+    Error,
+    chat::FinishReason,
+    event::Event,
+    tokens::{UsageSoFar, UsageUpdate},
+};
 
 /// What a frame that passes through tells the gateway.
 pub fn glance(frame: &Frame) -> Result<Glance, Malformed> {
@@ -25,6 +30,7 @@ pub fn glance(frame: &Frame) -> Result<Glance, Malformed> {
         None => Glance::default(),
     };
     seen.finished |= intervened(&node);
+    seen.usage.guarded = guarded(&node);
     seen.usage_only = false;
     seen.terminal = seen.error.is_some();
     if let Some(said) = node.get(KEY) {
@@ -94,6 +100,9 @@ impl Reader {
         self.started |= events.len() > before;
         if let Some(said) = node.get(KEY).filter(|_| self.started) {
             events.push(Event::Usage(metrics::read(said)));
+        }
+        if let Some(guarded) = guarded(node).filter(|_| self.started) {
+            events.push(Event::Usage(UsageUpdate { guarded: Some(guarded), ..UsageUpdate::default() }));
         }
         self.over |= events.iter().skip(before).any(|event| matches!(event, Event::Error(_)));
         Ok(())

@@ -82,6 +82,7 @@ impl Reader {
             audio,
             audio_output: spoken,
             searches: None,
+            guarded: None,
             anomalous: self.anomalous,
         }
     }
