@@ -123,8 +123,8 @@ async fn m15_in_one_window_money_moves_from_lane_to_lane_past_the_scope() {
     idle(&store, &ledger, "b", "0.9", &bounds).await;
     let before = moody.requests();
     assert!(hold(&store, &ledger, "a", "0.5", &bounds).await.is_ok());
-    // The lane, the scope, its loans, the other lane, the move, and the lane again.
-    assert_eq!(moody.requests() - before, 6);
+    // The lane, the scope, its loans, the other lane, the move, a look at the lane, and the lane again.
+    assert_eq!(moody.requests() - before, 7);
     assert_eq!(left(&store, ["a", "b"]).await, [usd("0.05"), usd("0.45")], "half of it");
 }
 

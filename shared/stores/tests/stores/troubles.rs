@@ -458,14 +458,14 @@ async fn m5_of_two_late_settlements_at_once_one_corrects_and_both_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d3_an_admission_in_conflict_asks_its_lane_once_more() {
+async fn d3_an_admission_in_conflict_looks_at_its_lane_and_asks_it_once_more() {
     let (moody, store, ledger) = Moody::ledger();
     let key = key("conflict", Some("100"));
     let first = Trial::new("conflict_1", "0.01").reserve(&ledger, &key, store.now()).await.unwrap();
     let before = moody.requests();
     moody.next(1, Verb::Update, Mood::Refuses(TableError::Conflict));
     let second = Trial::new("conflict_2", "0.01").reserve(&ledger, &key, store.now()).await.unwrap();
-    assert_eq!((moody.requests() - before, second.lane), (2, first.lane));
+    assert_eq!((moody.requests() - before, second.lane), (3, first.lane));
 }
 
 #[tokio::test]
