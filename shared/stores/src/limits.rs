@@ -211,6 +211,7 @@ impl Limiter {
 
     /// Takes of the part that the call belongs to, or of another if that is used up.
     async fn take_somewhere(&self, want: &Want) -> Outcome {
+        let moment = self.memory.moment(&want.home);
         let mut outcome = self.take_one(want).await;
         let known = |want: &Want| self.memory.refusal(&want.pk, want, self.clock.now()).is_some();
         for other in want.elsewhere().filter(|other| !known(other)).take(ASKED - 1) {
@@ -221,7 +222,7 @@ impl Limiter {
         }
         if let (Outcome::Over(refusals, _), false) = (&outcome, want.part.is_whole()) {
             let now = self.clock.now();
-            refusals.iter().for_each(|refusal| self.memory.refused(&want.home, refusal.clone(), now));
+            refusals.iter().for_each(|refusal| self.memory.refused(&want.home, refusal.clone(), moment, now));
         }
         outcome
     }
