@@ -6,6 +6,8 @@ pub mod dry;
 pub mod gauge;
 #[path = "../../../shared/stores/src/limits/memory.rs"]
 pub mod memory;
+#[path = "../../../shared/stores/src/limits/spread.rs"]
+pub mod spread;
 #[path = "../../../shared/stores/src/limits/want.rs"]
 pub mod want;
 

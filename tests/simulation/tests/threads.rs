@@ -96,7 +96,7 @@ fn place() -> Want {
     let call = CallId::from("call");
     let lease_until = NOW.plus_secs(60);
     let ask = Ask { call: &call, scopes: &scopes, tokens: 0, priority: Priority::Normal, lease_until };
-    Want::of(&ask.scopes[0], &ask)
+    Want::all_of(&ask.scopes[0], &ask).remove(0)
 }
 
 /// How the table shows it.
@@ -125,7 +125,7 @@ fn give_back(memory: &Memory, in_flight: &Table) {
     };
     memory.learn(&want.pk, &seen, NOW);
     memory.freed(&want.pk, NOW);
-    assert!(memory.refusal(&want, NOW).is_none(), "refused, and there is a place");
+    assert!(memory.refusal(&want.pk, &want, NOW).is_none(), "refused, and there is a place");
 }
 
 #[test]
@@ -138,7 +138,8 @@ fn m19_a_refusal_is_not_remembered_after_a_place_came_free() {
         });
         give_back(&memory, &in_flight);
         taking.into_iter().for_each(|one| one.join().unwrap());
-        assert!(memory.refusal(&place(), NOW).is_none(), "refused, and there is a place");
+        let want = place();
+        assert!(memory.refusal(&want.pk, &want, NOW).is_none(), "refused, and there is a place");
     });
 }
 
@@ -152,6 +153,7 @@ fn m19_a_refusal_is_remembered_while_no_place_is_free() {
         };
         take(&memory, &in_flight);
         other.join().unwrap();
-        assert!(memory.refusal(&place(), NOW).is_some());
+        let want = place();
+        assert!(memory.refusal(&want.pk, &want, NOW).is_some());
     });
 }
