@@ -139,7 +139,7 @@ KEEP = {"secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"}
 ALLOWED = {
     "RouterRole": LOGS | READ | WRITE | BEDROCK | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
     "KeyAdminRole": LOGS | READ | WRITE | KEEP | {"dynamodb:DeleteItem", "secretsmanager:GetSecretValue"},
-    "UsageRollupsRole": LOGS | STREAM | READ | WRITE | {"s3:PutObject", "sqs:SendMessage"},
+    "UsageRollupsRole": LOGS | STREAM | READ | WRITE | {"dynamodb:BatchWriteItem", "s3:PutObject", "sqs:SendMessage"},
     "BudgetAlertsRole": LOGS | STREAM | READ | WRITE | QUEUE | {"sqs:SendMessage", "sns:Publish", "secretsmanager:GetSecretValue"},
 }
 
