@@ -285,14 +285,14 @@ async fn a_class_is_named_by_the_caller_and_bounded_by_the_key() {
 #[tokio::test]
 async fn m15_what_limits_cost_the_store() {
     let (portunus, _, seen) = start().await;
-    let (_, both) = limited(&portunus, |limits| (limits.rpm, limits.tpm) = (Some(6_000), Some(10_000_000))).await;
-    let (_, requests) = limited(&portunus, |limits| limits.rpm = Some(6_000)).await;
+    let (_, both) = limited(&portunus, |limits| (limits.rpm, limits.tpm) = (Some(3_000), Some(10_000_000))).await;
+    let (_, requests) = limited(&portunus, |limits| limits.rpm = Some(3_000)).await;
     let mut grouped = Group::named(GroupKind::Team, "t", "t", portunus.clock.now());
-    (grouped.limits.rpm, grouped.limits.tpm) = (Some(6_000), Some(10_000_000));
+    (grouped.limits.rpm, grouped.limits.tpm) = (Some(3_000), Some(10_000_000));
     portunus.keys.groups().create(&grouped).await.unwrap();
     let with_team = portunus.key_with(|key| {
         key.team_id = Some("t".to_owned());
-        (key.limits.rpm, key.limits.tpm) = (Some(6_000), Some(10_000_000));
+        (key.limits.rpm, key.limits.tpm) = (Some(3_000), Some(10_000_000));
     });
     let with_team = with_team.await.1;
     for (what, secret, most) in [
