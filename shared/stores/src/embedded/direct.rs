@@ -22,6 +22,9 @@ use dynoxide::{
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::oneshot;
 
+/// So many items are written at once: a call that comes meanwhile waits for about a millisecond.
+const AT_ONCE: usize = 25;
+
 /// The verbs, handed to the engine's thread. The engine neither throttles nor loses answers: no retries.
 #[derive(Clone, Debug)]
 pub struct DirectTable {
@@ -69,8 +72,11 @@ impl Table for DirectTable {
     }
 
     async fn put_all(&self, table: &Arc<str>, items: &[Item]) -> Result<(), TableError> {
-        let request = PutAll { table: Arc::clone(table), items: items.iter().map(to_item).collect() };
-        self.run(Operation::PutAll(request)).await.map(drop)
+        for items in items.chunks(AT_ONCE) {
+            let request = PutAll { table: Arc::clone(table), items: items.iter().map(to_item).collect() };
+            self.run(Operation::PutAll(request)).await?;
+        }
+        Ok(())
     }
 
     async fn update(&self, update: &Update) -> Result<Option<Item>, TableError> {
