@@ -132,8 +132,12 @@ impl Ledger {
     /// The lane, if it has too little for the call. A write that fails costs what one that does not costs, and a lane with
     /// many calls in flight bears few of them: to look is cheap.
     async fn poor_lane(&self, chain: &Chain, wanted: &Reservation) -> Option<Item> {
+        // Without a budget nothing is lent, and no lane is short of it.
+        if chain.is_free() {
+            return None;
+        }
         let read = Get::consistent(&self.names.quotas, lane_key(&wanted.lane));
-        let lane = self.table.get(&read).await.ok().filter(|_| !chain.is_free())?.unwrap_or_default();
+        let lane = self.table.get(&read).await.ok()?.unwrap_or_default();
         lane::free(&lane, &chain.code).is_none_or(|free| free < wanted.worst_case).then_some(lane)
     }
 
